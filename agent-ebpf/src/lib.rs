@@ -1,0 +1,2 @@
+//! Types that the kernel programs write and the daemon reads.
+#![no_std]

@@ -1,0 +1,2 @@
+//! Kernel half.
+fn main() {}

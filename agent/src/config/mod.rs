@@ -1,0 +1,177 @@
+//! The configuration, checked: immutable once read.
+#![forbid(unsafe_code)]
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Everything that `snowfence.toml` says, checked, with defaults filled in.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub scopes: Vec<Scope>,
+    pub workloads: Vec<WorkloadMatcher>,
+    pub accounts: Vec<Account>,
+    pub credentials: Vec<Credential>,
+    pub kernel: Kernel,
+    pub tls: Tls,
+    pub policy: Policy,
+    pub record: Record,
+    pub admin: Admin,
+    pub limits: Limits,
+}
+
+/// `[[scope]]`: a cgroup subtree that is enforced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// Relative to the cgroup v2 mount, with a leading `/`.
+    pub cgroup: String,
+    pub other_tls: OtherTls,
+    pub unnamed: Unnamed,
+    /// Destinations for which connections without a server name pass: address and prefix length.
+    pub unnamed_networks: Vec<(IpAddr, u8)>,
+}
+
+/// What happens to TLS for a name that is not Snowflake's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OtherTls {
+    Deny,
+    Pass,
+}
+
+/// What happens to what is not TLS, or names no server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unnamed {
+    Deny,
+    /// Pass to the networks in [`Scope::unnamed_networks`], deny the rest.
+    PassListed,
+}
+
+/// `[[workload]]`: a name, and what must match for it. All given fields must match (globs).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkloadMatcher {
+    pub name: String,
+    pub unit: Option<String>,
+    pub slice: Option<String>,
+    pub cgroup: Option<String>,
+    pub container: Option<String>,
+    pub pod: Option<String>,
+    pub exe: Option<String>,
+    pub exe_sha256: Option<String>,
+    pub uid: Option<u32>,
+}
+
+/// `[[account]]`: one Snowflake account host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The name that policies use: `testorg-testacct`.
+    pub name: String,
+    /// Lower-case host names under which clients reach it; the first one is used upstream.
+    pub hosts: Vec<String>,
+    /// The credential that is used when the client names none.
+    pub default_credential: Option<String>,
+}
+
+/// `[[credential]]`: one way in to an account that only we hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credential {
+    pub name: String,
+    pub account: String,
+    pub user: Option<String>,
+    pub kind: CredentialKind,
+    pub role: Option<String>,
+    /// Further roles that a client may ask for at login.
+    pub roles: Vec<String>,
+    pub warehouse: Option<String>,
+    pub database: Option<String>,
+    pub schema: Option<String>,
+    pub session_parameters: BTreeMap<String, String>,
+}
+
+/// How a credential proves itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CredentialKind {
+    KeyPair { private_key: SecretSource, passphrase: Option<SecretSource> },
+    ProgrammaticAccessToken { token: SecretSource },
+    OauthClientCredentials {
+        token_url: String,
+        client_id: String,
+        client_secret: SecretSource,
+        scope: Option<String>,
+    },
+    Password { password: SecretSource },
+}
+
+/// Where a secret comes from. The secret itself is never in the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretSource {
+    /// A file owned by root that neither group nor others can read.
+    File(PathBuf),
+    /// A systemd credential, by name, below `$CREDENTIALS_DIRECTORY`.
+    Systemd(String),
+    /// A program whose standard output is the secret, run again after the time to live.
+    Command { argv: Vec<String>, ttl: Duration },
+}
+
+/// `[kernel]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kernel {
+    /// Where the programs are attached: an ancestor of every scope, relative to the cgroup v2 mount.
+    pub attach: String,
+    /// Below it, `v<abi>/{maps,links}` hold the pins. Must be on bpffs.
+    pub pin_dir: PathBuf,
+    /// Intercepted TCP ports.
+    pub ports: Vec<u16>,
+}
+
+/// `[tls]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// Holds `ca.crt` and `ca.key`.
+    pub ca_dir: PathBuf,
+    /// PEM files with further roots for the upstream leg.
+    pub upstream_ca_files: Vec<PathBuf>,
+    /// Names besides the Snowflake suffixes that the CA may sign: the hosts of the accounts.
+    pub extra_names: Vec<String>,
+}
+
+/// `[policy]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Every `*.cedar` file in it is one policy set.
+    pub dir: PathBuf,
+}
+
+/// `[record]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    pub dir: PathBuf,
+    pub durability: Durability,
+    pub segment_bytes_max: u64,
+}
+
+/// When a decision must be on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    BeforeForward,
+}
+
+/// `[admin]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admin {
+    pub socket: PathBuf,
+    /// Where Prometheus scrapes; `None` turns the port off.
+    pub metrics: Option<SocketAddr>,
+}
+
+/// `[limits]`: every number has a default with its reason in `raw.rs`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    pub connections_max: usize,
+    pub sessions_max: usize,
+    pub hello_timeout: Duration,
+    pub request_body_bytes_max: usize,
+    pub response_body_bytes_max: usize,
+    /// The longest silence of the upstream; below the 60 s after which Python sends again.
+    pub upstream_timeout: Duration,
+}

@@ -1,0 +1,100 @@
+//! What a request asks for. A [`crate::policy::Permit`] owns one of these.
+
+use serde_json::value::RawValue;
+
+/// A Snowflake query id, canonical lower-case UUID text.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct QueryId(String);
+
+impl QueryId {
+    /// Reads a query id; `None` unless it is 8-4-4-4-12 hexadecimal digits.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let groups: Vec<&str> = text.split('-').collect();
+        let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
+        let hexadecimal = groups.iter().all(|g| g.bytes().all(|b| b.is_ascii_hexdigit()));
+        (lengths == [8, 4, 4, 4, 12] && hexadecimal).then(|| Self(text.to_ascii_lowercase()))
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The client's key for one statement: the same on every retry.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RequestId(pub String);
+
+/// One request, understood.
+#[derive(Clone, Debug)]
+pub enum Operation {
+    /// `POST /session/v1/login-request`.
+    Login(Box<Login>),
+    /// `POST /session/token-request`: new tokens of ours; answered here.
+    Renew { old_session_token: String },
+    /// `POST /session/heartbeat`; answered here.
+    Heartbeat,
+    /// `POST /session?delete=true`.
+    Close,
+    /// `POST /queries/v1/query-request`.
+    Query(Box<Query>),
+    /// `GET /queries/<id>/result`.
+    Result(QueryId),
+    /// `POST /queries/v1/abort-request` or `POST /queries/<id>/abort-request`.
+    Abort(Abort),
+    /// `GET /monitoring/queries/<id>`.
+    Monitor(QueryId),
+    /// `POST /telemetry/send`; read, dropped and answered here.
+    Telemetry,
+    /// `GET /sfc-results/<capability>/<n>`: one result chunk, fetched by us.
+    Chunk { capability: String, index: u32 },
+}
+
+/// What a client says when it logs in. Its secrets are not kept: they are placeholders at best.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// `LOGIN_NAME`: may name the credential that the client wants.
+    pub user: Option<String>,
+    /// `ACCOUNT_NAME`, as the driver computed it; a hint, the host decides.
+    pub account: Option<String>,
+    pub database: Option<String>,
+    pub schema: Option<String>,
+    pub warehouse: Option<String>,
+    pub role: Option<String>,
+    pub client_app_id: String,
+    pub client_app_version: String,
+    /// `CLIENT_ENVIRONMENT` as it came, an object.
+    pub client_environment: Box<RawValue>,
+    /// `SESSION_PARAMETERS` that the allow-list lets through, name and JSON value.
+    pub session_parameters: Vec<(String, Box<RawValue>)>,
+    /// The authenticator in upper case; `SNOWFLAKE` when the client named none.
+    pub authenticator: String,
+}
+
+/// A statement to run, with everything that can change its meaning.
+#[derive(Clone, Debug)]
+pub struct Query {
+    pub request_id: RequestId,
+    pub text: String,
+    pub describe_only: bool,
+    pub asynchronous: bool,
+    pub sequence_id: Option<u64>,
+    pub query_submission_time: Option<u64>,
+    /// Per-statement session parameters that the allow-list lets through.
+    pub parameters: Vec<(String, Box<RawValue>)>,
+    /// `bindings` as it came.
+    pub bindings: Option<Box<RawValue>>,
+    /// `queryContextDTO` as it came: opaque to us.
+    pub query_context: Option<Box<RawValue>>,
+    pub is_internal: bool,
+    /// `retryCount` of the request, zero on the first try.
+    pub retry_count: u32,
+}
+
+/// Which statement to cancel.
+#[derive(Clone, Debug)]
+pub enum Abort {
+    Query(QueryId),
+    Request(RequestId),
+}
