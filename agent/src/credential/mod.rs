@@ -24,6 +24,7 @@ pub use oauth::{OauthError, Reason};
 pub use secret::{Secret, SecretError};
 
 use crate::config::{self, CredentialKind};
+use crate::snowflake::login::LoginProof;
 use crate::upstream::Connector;
 use keypair::KeyPair;
 use oauth::ClientCredentials;
@@ -39,6 +40,34 @@ pub enum Proof {
     ProgrammaticAccessToken(Secret),
     Oauth(Secret),
     Password(Secret),
+}
+
+impl Proof {
+    /// The form that the login request is written from.
+    #[must_use]
+    pub fn as_login_proof(&self) -> LoginProof<'_> {
+        match self {
+            Self::Jwt(secret) => LoginProof::Jwt(secret.reveal()),
+            Self::ProgrammaticAccessToken(secret) => {
+                LoginProof::ProgrammaticAccessToken(secret.reveal())
+            }
+            Self::Oauth(secret) => LoginProof::Oauth(secret.reveal()),
+            Self::Password(secret) => LoginProof::Password(secret.reveal()),
+        }
+    }
+
+    /// The text, unless it repeats the secret: error messages of others are not trusted.
+    pub(crate) fn scrub(&self, text: String) -> String {
+        let (Self::Jwt(secret)
+        | Self::ProgrammaticAccessToken(secret)
+        | Self::Oauth(secret)
+        | Self::Password(secret)) = self;
+        if text.contains(secret.reveal()) {
+            "the message is not shown because it contains the credential's secret".to_owned()
+        } else {
+            text
+        }
+    }
 }
 
 /// All configured credentials, opened.

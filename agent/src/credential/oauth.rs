@@ -5,8 +5,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::uri::Scheme;
-use http::{HeaderValue, Request, StatusCode, Uri, header};
+use http::{HeaderValue, Request, StatusCode, header};
 use http_body_util::Full;
 use serde::Deserialize;
 use thiserror::Error;
@@ -136,25 +135,13 @@ impl ClientCredentials {
         client_secret: Source,
         scope: Option<&str>,
     ) -> Result<Self, OauthError> {
-        let invalid = || OauthError::Url {
+        let (endpoint, path) = Endpoint::from_https(token_url).ok_or_else(|| OauthError::Url {
             url: token_url.to_owned(),
-        };
-        let uri: Uri = token_url.parse().map_err(|_error| invalid())?;
-        let (Some(authority), Some(path)) = (uri.authority(), uri.path_and_query()) else {
-            return Err(invalid());
-        };
-        if uri.scheme() != Some(&Scheme::HTTPS) || authority.as_str().contains('@') {
-            return Err(invalid());
-        }
-        let endpoint = Endpoint {
-            host: authority.host().to_ascii_lowercase(),
-            port: authority.port_u16().unwrap_or(443),
-            address: None,
-        };
+        })?;
         Ok(Self {
             connector,
             endpoint,
-            path: path.as_str().to_owned(),
+            path,
             client_id: client_id.to_owned(),
             client_secret,
             scope: scope.map(str::to_owned),
