@@ -25,7 +25,11 @@ impl Permit {
         policies: Vec<String>,
         policy_version: String,
     ) -> Self {
-        Self { operation, policies, policy_version }
+        Self {
+            operation,
+            policies,
+            policy_version,
+        }
     }
 
     #[must_use]
@@ -47,6 +51,14 @@ impl Permit {
     /// Gives up the operation; [`crate::record`] is the only caller (see [`crate::record::Key`]).
     pub fn into_operation(self, _key: &crate::record::Key) -> Operation {
         self.operation
+    }
+}
+
+#[cfg(test)]
+impl Permit {
+    /// A permit that no policy gave, for the tests of the stages behind policy.
+    pub(crate) fn for_test(operation: Operation) -> Self {
+        Self::new(operation, vec!["test".to_owned()], "0".to_owned())
     }
 }
 
