@@ -39,4 +39,5 @@ pub mod policy;
 pub mod record;
 pub mod snowflake;
 pub mod sql;
+pub mod tls;
 pub mod upstream;
