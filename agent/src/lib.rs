@@ -41,4 +41,5 @@ pub mod privilege;
 pub mod record;
 pub mod snowflake;
 pub mod sql;
+pub mod tls;
 pub mod upstream;
