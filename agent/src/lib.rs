@@ -34,6 +34,7 @@
 pub mod config;
 pub mod http;
 pub mod identity;
+pub mod kernel;
 pub mod mask;
 pub mod policy;
 pub mod record;
