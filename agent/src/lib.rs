@@ -35,6 +35,7 @@ pub mod config;
 pub mod credential;
 pub mod http;
 pub mod identity;
+pub mod kernel;
 pub mod mask;
 pub mod policy;
 pub mod privilege;
