@@ -32,10 +32,12 @@
 //! - A module other than [`kernel`] and [`privilege`] contains `unsafe`.
 
 pub mod config;
+pub mod credential;
 pub mod http;
 pub mod identity;
 pub mod mask;
 pub mod policy;
+pub mod privilege;
 pub mod record;
 pub mod snowflake;
 pub mod sql;

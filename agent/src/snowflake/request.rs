@@ -1,0 +1,182 @@
+//! The request that goes upstream, written from the judged fields and nothing else.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde::ser::{SerializeMap as _, Serializer};
+use serde_json::value::RawValue;
+
+use super::json;
+use super::operation::{Abort, Operation, Query};
+use crate::http::Method;
+
+/// What to send to the account host with the session token.
+pub struct UpstreamRequest {
+    pub method: Method,
+    pub path_and_query: String,
+    /// JSON; empty for `GET`.
+    pub body: Vec<u8>,
+    pub accept: &'static str,
+}
+
+impl fmt::Debug for UpstreamRequest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("UpstreamRequest")
+            .field("method", &self.method)
+            .field("path_and_query", &self.path_and_query)
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Writes the upstream request of an operation; `None` for operations that have none of their own.
+#[must_use]
+pub fn upstream_request(operation: &Operation, query_tag: &str) -> Option<UpstreamRequest> {
+    let request = match operation {
+        Operation::Query(query) => query_request(query, query_tag),
+        Operation::Result(id) => get(format!("/queries/{}/result", id.as_str()), SNOWFLAKE),
+        Operation::Monitor(id) => get(format!("/monitoring/queries/{}", id.as_str()), JSON),
+        Operation::Abort(Abort::Query(id)) => post(
+            format!("/queries/{}/abort-request", id.as_str()),
+            b"{}".to_vec(),
+            JSON,
+        ),
+        Operation::Abort(Abort::Request(id)) => {
+            #[derive(Serialize)]
+            #[serde(rename_all = "camelCase")]
+            struct Body<'a> {
+                request_id: &'a str,
+            }
+
+            let query = encode(&[("requestId", &derived_id("abort", &id.0))]);
+            let body = json::write(&Body { request_id: &id.0 });
+            post(format!("/queries/v1/abort-request?{query}"), body, JSON)
+        }
+        Operation::Heartbeat => post("/session/heartbeat".to_owned(), b"{}".to_vec(), JSON),
+        Operation::Close => post("/session?delete=true".to_owned(), b"{}".to_vec(), JSON),
+        Operation::Login(_)
+        | Operation::Renew { .. }
+        | Operation::Telemetry
+        | Operation::Chunk { .. } => return None,
+    };
+    Some(request)
+}
+
+fn query_request(query: &Query, query_tag: &str) -> UpstreamRequest {
+    let mut pairs = vec![("requestId", query.request_id.0.clone())];
+    if query.retry_count > 0 {
+        if let Some(time) = query.query_submission_time {
+            pairs.push(("clientStartTime", time.to_string()));
+        }
+        pairs.push(("retryCount", query.retry_count.to_string()));
+    }
+    let pairs: Vec<(&str, &str)> = pairs
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    let body = json::write(&QueryBody {
+        sql_text: &query.text,
+        async_exec: query.asynchronous,
+        sequence_id: query.sequence_id,
+        query_submission_time: query.query_submission_time,
+        is_internal: query.is_internal,
+        describe_only: query.describe_only,
+        parameters: Parameters {
+            own: &query.parameters,
+            query_tag,
+        },
+        bindings: query.bindings.as_deref(),
+        query_context: query.query_context.as_deref(),
+    });
+    post(
+        format!("/queries/v1/query-request?{}", encode(&pairs)),
+        body,
+        SNOWFLAKE,
+    )
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct QueryBody<'a> {
+    sql_text: &'a str,
+    async_exec: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sequence_id: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    query_submission_time: Option<u64>,
+    is_internal: bool,
+    describe_only: bool,
+    parameters: Parameters<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bindings: Option<&'a RawValue>,
+    #[serde(rename = "queryContextDTO", skip_serializing_if = "Option::is_none")]
+    query_context: Option<&'a RawValue>,
+}
+
+/// Statement parameters with our tag in the place of the client's.
+struct Parameters<'a> {
+    own: &'a [(String, Box<RawValue>)],
+    query_tag: &'a str,
+}
+
+impl Serialize for Parameters<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (name, value) in self.own.iter().filter(|(name, _)| name != QUERY_TAG) {
+            map.serialize_entry(name, value)?;
+        }
+        map.serialize_entry(QUERY_TAG, self.query_tag)?;
+        map.end()
+    }
+}
+
+/// The session parameter that carries who asked.
+pub(super) const QUERY_TAG: &str = "QUERY_TAG";
+
+/// A request id that follows from another: an abort that is sent twice is the same abort.
+fn derived_id(purpose: &str, request_id: &str) -> String {
+    let digest = blake3::Hasher::new_derive_key("snowfence derived request id")
+        .update(purpose.as_bytes())
+        .update(&[0])
+        .update(request_id.as_bytes())
+        .finalize();
+    let hex = digest.to_hex();
+    let group = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
+    format!(
+        "{}-{}-4{}-8{}-{}",
+        group(0, 8),
+        group(8, 12),
+        group(13, 16),
+        group(17, 20),
+        group(20, 32)
+    )
+}
+
+pub(super) fn encode(pairs: &[(&str, &str)]) -> String {
+    form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(pairs)
+        .finish()
+}
+
+const fn get(path_and_query: String, accept: &'static str) -> UpstreamRequest {
+    UpstreamRequest {
+        method: Method::Get,
+        path_and_query,
+        body: Vec::new(),
+        accept,
+    }
+}
+
+const fn post(path_and_query: String, body: Vec<u8>, accept: &'static str) -> UpstreamRequest {
+    UpstreamRequest {
+        method: Method::Post,
+        path_and_query,
+        body,
+        accept,
+    }
+}
+
+const JSON: &str = "application/json";
+/// What drivers ask for where rows can come back.
+const SNOWFLAKE: &str = "application/snowflake";
