@@ -54,6 +54,14 @@ impl Permit {
     }
 }
 
+#[cfg(test)]
+impl Permit {
+    /// A permit that no policy gave, for the tests of the stages behind policy.
+    pub(crate) fn for_test(operation: Operation) -> Self {
+        Self::new(operation, vec!["test".to_owned()], "0".to_owned())
+    }
+}
+
 /// Why policy said no.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denial {

@@ -1,6 +1,30 @@
 //! The record: a decision is durable before it has an effect, and every operation ends exactly once.
+//!
+//! ```text
+//! Recorder::entry ──► Entry ──decided(permit)──► Recorded     one frame, on disk when it returns
+//!                       │ ──denied(denial)                    kept for the ended frame
+//!                       └─── close | close_detached | drop    one frame, exactly once
+//! ```
+//!
+//! One thread owns the file ([`writer`]); the chain is pure ([`chain`]); the bytes are specified in
+//! [`format`]; [`read`] verifies and shares nothing with the writer but the format.
 #![forbid(unsafe_code)]
 
+pub mod chain;
+pub mod entry;
+mod error;
+pub mod format;
+pub mod metrics;
 mod proof;
+pub mod read;
+mod segment;
+mod writer;
 
+pub use entry::{Caller, Decided, Ending, Entry, Opening, Outcome};
+pub use error::RecordError;
+pub use metrics::Metrics;
 pub use proof::{Key, Recorded};
+pub use writer::{Recorder, Status};
+
+#[cfg(test)]
+mod tests;

@@ -26,6 +26,57 @@ pub enum Effect {
     Update,
 }
 
+impl Effect {
+    /// Every effect, in the order of their names.
+    pub const ALL: [Self; 19] = [
+        Self::Admin,
+        Self::Ai,
+        Self::Alter,
+        Self::Create,
+        Self::Delete,
+        Self::Describe,
+        Self::Drop,
+        Self::Execute,
+        Self::Export,
+        Self::Grant,
+        Self::Import,
+        Self::Insert,
+        Self::Merge,
+        Self::Opaque,
+        Self::Read,
+        Self::Session,
+        Self::Transaction,
+        Self::Truncate,
+        Self::Update,
+    ];
+
+    /// The name in policies, in the recording and in messages.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Ai => "ai",
+            Self::Alter => "alter",
+            Self::Create => "create",
+            Self::Delete => "delete",
+            Self::Describe => "describe",
+            Self::Drop => "drop",
+            Self::Execute => "execute",
+            Self::Export => "export",
+            Self::Grant => "grant",
+            Self::Import => "import",
+            Self::Insert => "insert",
+            Self::Merge => "merge",
+            Self::Opaque => "opaque",
+            Self::Read => "read",
+            Self::Session => "session",
+            Self::Transaction => "transaction",
+            Self::Truncate => "truncate",
+            Self::Update => "update",
+        }
+    }
+}
+
 /// The facts of one statement text, which may hold several statements.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {

@@ -1,0 +1,418 @@
+//! One operation in the recording, from its opening to its one ending.
+//!
+//! Only what these types name is recorded: a field that is not here cannot leak. Statement text is
+//! recorded as the client sent it; tokens, passwords and bind values have no field.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::error::RecordError;
+use super::format::Kind;
+use super::proof::Recorded;
+use super::segment::Draft;
+use super::writer::Recorder;
+use crate::identity::Principal;
+use crate::policy::{Denial, Permit};
+use crate::snowflake::Operation;
+use crate::sql::Facts;
+
+/// Statement text in a frame; what is longer is cut, and its digest is that of the whole. It is the
+/// limit above which analysis does not understand a statement either.
+pub const STATEMENT_BYTES_MAX: usize = 1 << 20;
+
+/// What is known when an operation, or a connection that never becomes one, begins.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Opening {
+    #[serde(skip)]
+    pub time: jiff::Timestamp,
+    pub connection: u64,
+    /// The name that the client's hello asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caller: Option<Caller>,
+}
+
+/// The principal as it is recorded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Caller {
+    pub workload: String,
+    pub cgroup: String,
+    pub tgid: u32,
+    pub uid: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pod: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exe: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exe_sha256: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+}
+
+impl From<&Principal> for Caller {
+    fn from(principal: &Principal) -> Self {
+        let workload = &principal.workload;
+        Self {
+            workload: workload.name.clone(),
+            cgroup: workload.cgroup.clone(),
+            tgid: workload.tgid,
+            uid: workload.uid,
+            unit: workload.unit.clone(),
+            container: workload.container.clone(),
+            pod: workload.pod.clone(),
+            exe: workload
+                .exe
+                .as_ref()
+                .map(|exe| exe.to_string_lossy().into_owned()),
+            exe_sha256: workload.exe_sha256.clone(),
+            user: principal.user.as_ref().map(|user| user.subject.clone()),
+        }
+    }
+}
+
+/// What was decided about. The verdict is added from the permit or the denial itself.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Decided {
+    #[serde(skip)]
+    pub time: jiff::Timestamp,
+    /// Our session's id; never its token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+    operation: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    query: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    statement: Option<Statement>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    facts: Option<RecordedFacts>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Statement {
+    text: String,
+    /// BLAKE3 of the whole text.
+    digest: String,
+    /// Bytes of the whole text, when `text` is only its beginning.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cut_from: Option<usize>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct RecordedFacts {
+    kinds: Vec<String>,
+    effects: Vec<&'static str>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Decision {
+    verdict: &'static str,
+    policies: Vec<String>,
+    policy_version: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+    #[serde(flatten)]
+    about: Decided,
+}
+
+impl Decided {
+    /// Takes from an operation what is recorded of it.
+    #[must_use]
+    pub fn of(operation: &Operation, time: jiff::Timestamp) -> Self {
+        let mut decided = Self {
+            time,
+            ..Self::default()
+        };
+        decided.describe(operation);
+        decided
+    }
+
+    /// Adds what analysis found.
+    #[must_use]
+    pub fn with_facts(mut self, facts: &Facts) -> Self {
+        self.facts = Some(RecordedFacts {
+            kinds: facts.kinds.clone(),
+            effects: facts.effects.iter().map(|effect| effect.name()).collect(),
+        });
+        self
+    }
+
+    fn describe(&mut self, operation: &Operation) {
+        use crate::snowflake::Abort;
+        self.operation = operation_name(operation);
+        match operation {
+            Operation::Query(query) => {
+                self.request = Some(query.request_id.0.clone());
+                self.statement = Some(Statement::new(&query.text));
+            }
+            Operation::Result(id) | Operation::Monitor(id) | Operation::Abort(Abort::Query(id)) => {
+                self.query = Some(id.as_str().to_owned());
+            }
+            Operation::Abort(Abort::Request(request)) => self.request = Some(request.0.clone()),
+            // A chunk's capability is a secret of its session.
+            Operation::Login(_)
+            | Operation::Renew { .. }
+            | Operation::Heartbeat
+            | Operation::Close
+            | Operation::Telemetry
+            | Operation::Chunk { .. } => {}
+        }
+    }
+}
+
+impl Statement {
+    fn new(text: &str) -> Self {
+        let kept = text.floor_char_boundary(STATEMENT_BYTES_MAX);
+        Self {
+            text: text.get(..kept).unwrap_or_default().to_owned(),
+            digest: blake3::hash(text.as_bytes()).to_hex().to_string(),
+            cut_from: (kept < text.len()).then_some(text.len()),
+        }
+    }
+}
+
+/// How an operation ended.
+#[derive(Clone, Debug, Serialize)]
+pub struct Ending {
+    #[serde(skip)]
+    pub time: jiff::Timestamp,
+    #[serde(flatten)]
+    pub outcome: Outcome,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub query_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    #[serde(serialize_with = "microseconds", rename = "duration_us")]
+    pub duration: Duration,
+}
+
+/// What the client got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "outcome", content = "reason")]
+pub enum Outcome {
+    /// The upstream's answer, whatever it said.
+    Answer,
+    /// Ours instead, for this reason of `proxy::Refusal`'s closed set.
+    Refusal(&'static str),
+    /// Nothing that we know of: the connection, or we, went away.
+    Abandoned,
+}
+
+impl Ending {
+    /// An ending that is all outcome.
+    #[must_use]
+    pub const fn new(outcome: Outcome, time: jiff::Timestamp, duration: Duration) -> Self {
+        Self {
+            time,
+            outcome,
+            query_id: None,
+            rows: None,
+            bytes: None,
+            duration,
+        }
+    }
+}
+
+/// An open entry. Dropped open, it is recorded as abandoned, without waiting.
+#[derive(Debug)]
+#[must_use]
+pub struct Entry {
+    recorder: Recorder,
+    number: u64,
+    /// Room in the recorder until the ending is written; `None` when there was none, and then
+    /// nothing of this entry is recorded or permitted.
+    slot: Option<OwnedSemaphorePermit>,
+    /// `None` once a decided frame carries it.
+    opening: Option<Opening>,
+    opened: jiff::Timestamp,
+    decision: Option<Box<Decision>>,
+    ended: bool,
+}
+
+#[derive(Serialize)]
+struct DecidedFrame<'a> {
+    #[serde(flatten)]
+    opening: &'a Opening,
+    #[serde(flatten)]
+    decision: &'a Decision,
+}
+
+#[derive(Serialize)]
+struct EndedFrame<'a> {
+    #[serde(flatten)]
+    ending: &'a Ending,
+    #[serde(flatten)]
+    opening: Option<&'a Opening>,
+    #[serde(flatten)]
+    decision: Option<&'a Decision>,
+}
+
+impl Entry {
+    pub(super) const fn new(
+        recorder: Recorder,
+        number: u64,
+        slot: Option<OwnedSemaphorePermit>,
+        opening: Opening,
+    ) -> Self {
+        let opened = opening.time;
+        Self {
+            recorder,
+            number,
+            slot,
+            opening: Some(opening),
+            opened,
+            decision: None,
+            ended: false,
+        }
+    }
+
+    /// The entry's number in the recording.
+    #[must_use]
+    pub const fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Writes the decision; returns once it is on disk.
+    ///
+    /// What is recorded of the operation is taken from the permit, not from `detail`. Cancelled while
+    /// it waits, the frame may be on disk or not, and nothing is forwarded either way.
+    ///
+    /// # Errors
+    /// When the decision may not be durable: nothing may be forwarded.
+    pub async fn decided(
+        &mut self,
+        permit: Permit,
+        mut detail: Decided,
+    ) -> Result<Recorded, RecordError> {
+        if self.slot.is_none() {
+            return Err(RecordError::Full);
+        }
+        let opening = self.opening.as_ref().ok_or(RecordError::Decided)?;
+        detail.describe(permit.operation());
+        let time = detail.time;
+        let decision = Decision {
+            verdict: "allow",
+            policies: permit.policies().to_vec(),
+            policy_version: permit.policy_version().to_owned(),
+            message: None,
+            about: detail,
+        };
+        let frame = DecidedFrame {
+            opening,
+            decision: &decision,
+        };
+        let draft = draft(Kind::Decided, self.number, time, &frame)?;
+        self.recorder.write(draft, true, None).await?;
+        self.opening = None;
+        Ok(Recorded::new(permit, self.number))
+    }
+
+    /// Keeps a denial for the ended frame, which is then the entry's only one.
+    pub fn denied(&mut self, denial: &Denial, detail: Decided) {
+        self.decision = Some(Box::new(Decision {
+            verdict: "deny",
+            policies: denial.policies.clone(),
+            policy_version: denial.policy_version.clone(),
+            message: Some(denial.message.clone()),
+            about: detail,
+        }));
+    }
+
+    /// Ends the entry; returns once the frame is written, though not yet synced.
+    ///
+    /// # Errors
+    /// When the ending is not recorded.
+    pub async fn close(mut self, ending: Ending) -> Result<(), RecordError> {
+        self.ended = true;
+        let Some(slot) = self.slot.take() else {
+            self.recorder.lose();
+            return Err(RecordError::Full);
+        };
+        let draft = self.ended_draft(&ending)?;
+        let written = self.recorder.write(draft, false, Some(slot)).await;
+        written.inspect_err(|_| self.recorder.lose())
+    }
+
+    /// Ends the entry without waiting: for paths that cannot, and for `Drop`.
+    pub fn close_detached(mut self, ending: &Ending) {
+        self.end_detached(ending);
+    }
+
+    fn end_detached(&mut self, ending: &Ending) {
+        self.ended = true;
+        let slot = self.slot.take().ok_or(RecordError::Full);
+        let written = slot.and_then(|slot| {
+            let draft = self.ended_draft(ending)?;
+            self.recorder.write_detached(draft, slot)
+        });
+        if written.is_err() {
+            self.recorder.lose();
+        }
+    }
+
+    fn ended_draft(&self, ending: &Ending) -> Result<Draft, RecordError> {
+        let frame = EndedFrame {
+            ending,
+            opening: self.opening.as_ref(),
+            decision: self.decision.as_deref(),
+        };
+        draft(Kind::Ended, self.number, ending.time, &frame)
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        if !self.ended {
+            let time = jiff::Timestamp::now();
+            let duration = time
+                .duration_since(self.opened)
+                .try_into()
+                .unwrap_or_default();
+            self.end_detached(&Ending::new(Outcome::Abandoned, time, duration));
+        }
+    }
+}
+
+/// The name of an operation in the recording.
+const fn operation_name(operation: &Operation) -> &'static str {
+    match operation {
+        Operation::Login(_) => "login",
+        Operation::Renew { .. } => "renew",
+        Operation::Heartbeat => "heartbeat",
+        Operation::Close => "close",
+        Operation::Query(_) => "query",
+        Operation::Result(_) => "result",
+        Operation::Abort(_) => "abort",
+        Operation::Monitor(_) => "monitor",
+        Operation::Telemetry => "telemetry",
+        Operation::Chunk { .. } => "chunk",
+    }
+}
+
+fn draft(
+    kind: Kind,
+    entry: u64,
+    time: jiff::Timestamp,
+    payload: &impl Serialize,
+) -> Result<Draft, RecordError> {
+    let payload = serde_json::to_vec(payload).map_err(|source| RecordError::Encode { source })?;
+    Draft::new(kind, entry, time, &payload)
+}
+
+fn microseconds<S: serde::Serializer>(value: &Duration, out: S) -> Result<S::Ok, S::Error> {
+    out.serialize_u64(u64::try_from(value.as_micros()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,40 @@
+//! What can go wrong with the record. Every variant means: do not forward.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::read::ReadError;
+
+/// Why an entry could not be recorded, or the recording not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    #[error("cannot open the recording at `{}`", path.display())]
+    Open {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("the recording directory `{}` is open to group or others (mode {mode:o})", path.display())]
+    Exposed { path: PathBuf, mode: u32 },
+    #[error("the recording directory `{}` belongs to uid {uid}", path.display())]
+    Foreign { path: PathBuf, uid: u32 },
+    #[error("another process writes the recording at `{}`", path.display())]
+    Busy { path: PathBuf },
+    #[error("the last segment `{}` is damaged; move it away to start a new recording", path.display())]
+    Damaged { path: PathBuf, source: ReadError },
+    /// The writer failed once, so nothing can be recorded until the daemon is started again.
+    #[error("the recorder cannot write since {operation} failed")]
+    Failed {
+        operation: &'static str,
+        source: Arc<std::io::Error>,
+    },
+    #[error("too many operations are open to record another one")]
+    Full,
+    #[error("the entry has been decided already")]
+    Decided,
+    #[error("cannot encode the entry")]
+    Encode { source: serde_json::Error },
+    #[error("the entry is too large to record")]
+    Large,
+    #[error("the recorder has stopped")]
+    Stopped,
+}

@@ -1,0 +1,252 @@
+//! Reads and verifies segments, after [`super::format`] and nothing else of the writer.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use super::chain::{Digest, link};
+use super::format::{
+    DIGEST_BYTES, FRAME_FIXED_BYTES, FRAME_LENGTH_MAX, HEADER_FIXED_BYTES, HOST_BYTES_MAX, Kind,
+    LENGTH_BYTES, MAGIC, VERSION, segment_number,
+};
+
+/// Why a segment cannot be read on.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    #[error("cannot read the segment")]
+    Io { source: io::Error },
+    #[error("the header is not that of a segment of version {VERSION}")]
+    Header,
+    #[error("the segment ends within the frame at byte {offset}")]
+    Torn { offset: u64 },
+    #[error("the frame at byte {offset} does not fit the chain")]
+    Broken { offset: u64 },
+}
+
+/// The header of a segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    pub number: u64,
+    pub next_entry: u64,
+    pub previous: Digest,
+    pub host: String,
+}
+
+/// One frame, its place in the chain checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    pub kind: Kind,
+    pub entry: u64,
+    pub time_microseconds: i64,
+    /// One JSON object.
+    pub payload: Vec<u8>,
+}
+
+/// Reads one segment frame by frame; every frame it returns fits the chain.
+#[derive(Debug)]
+pub struct Reader<R> {
+    input: R,
+    header: Header,
+    digest: Digest,
+    offset: u64,
+}
+
+impl<R: Read> Reader<R> {
+    /// Reads the header.
+    ///
+    /// # Errors
+    /// When it is not one, or cut short ([`ReadError::Torn`]).
+    pub fn open(mut input: R) -> Result<Self, ReadError> {
+        let mut bytes = take(&mut input, HEADER_FIXED_BYTES, 0)?;
+        let host_bytes = usize::from(u16::from_le_bytes(
+            array(&bytes, 10).ok_or(ReadError::Header)?,
+        ));
+        if array(&bytes, 0) != Some(MAGIC)
+            || array(&bytes, 8) != Some(VERSION.to_le_bytes())
+            || host_bytes > HOST_BYTES_MAX
+        {
+            return Err(ReadError::Header);
+        }
+        let host = take(&mut input, host_bytes, 0)?;
+        bytes.extend_from_slice(&host);
+        let stored = take(&mut input, DIGEST_BYTES, 0)?;
+        let header = Header {
+            number: u64::from_le_bytes(array(&bytes, 12).ok_or(ReadError::Header)?),
+            next_entry: u64::from_le_bytes(array(&bytes, 20).ok_or(ReadError::Header)?),
+            previous: Digest(array(&bytes, 28).ok_or(ReadError::Header)?),
+            host: String::from_utf8(host).or(Err(ReadError::Header))?,
+        };
+        let digest = link(header.previous, &bytes);
+        if array(&stored, 0) != Some(digest.0) {
+            return Err(ReadError::Header);
+        }
+        let offset = (bytes.len() + DIGEST_BYTES) as u64;
+        Ok(Self {
+            input,
+            header,
+            digest,
+            offset,
+        })
+    }
+
+    #[must_use]
+    pub const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The digest of the last frame read, or of the header.
+    #[must_use]
+    pub const fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Where the last good frame ends.
+    #[must_use]
+    pub const fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Reads and checks one frame; `None` at the end of the segment.
+    ///
+    /// # Errors
+    /// At the first frame that is cut short or does not fit; reading on makes no sense then.
+    pub fn next_frame(&mut self) -> Result<Option<Frame>, ReadError> {
+        let offset = self.offset;
+        let broken = ReadError::Broken { offset };
+        let Some(mut bytes) = take_or_end(&mut self.input, LENGTH_BYTES, offset)? else {
+            return Ok(None);
+        };
+        let length = array(&bytes, 0).map(u32::from_le_bytes).unwrap_or_default() as usize;
+        let shortest = FRAME_FIXED_BYTES - LENGTH_BYTES + DIGEST_BYTES;
+        if !(shortest..=FRAME_LENGTH_MAX).contains(&length) {
+            return Err(broken);
+        }
+        bytes.extend(take(&mut self.input, length, offset)?);
+        let Some((linked, stored)) = bytes.split_last_chunk::<DIGEST_BYTES>() else {
+            return Err(broken);
+        };
+        let digest = link(self.digest, linked);
+        let kind = linked.get(4).copied().and_then(Kind::from_byte);
+        let (Some(kind), Some(entry), Some(time), Some(payload)) = (
+            kind,
+            array(linked, 5),
+            array(linked, 13),
+            linked.get(FRAME_FIXED_BYTES..),
+        ) else {
+            return Err(broken);
+        };
+        if *stored != digest.0 {
+            return Err(broken);
+        }
+        self.digest = digest;
+        self.offset += bytes.len() as u64;
+        Ok(Some(Frame {
+            kind,
+            entry: u64::from_le_bytes(entry),
+            time_microseconds: i64::from_le_bytes(time),
+            payload: payload.to_vec(),
+        }))
+    }
+}
+
+/// Why a recording is not what was written.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    #[error("cannot list the recording at `{}`", path.display())]
+    List { path: PathBuf, source: io::Error },
+    #[error("cannot verify segment `{}`", path.display())]
+    Segment { path: PathBuf, source: ReadError },
+    #[error("segment `{}` does not follow the one before it", path.display())]
+    Link { path: PathBuf },
+}
+
+/// What a verified recording holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    pub segments: u64,
+    pub frames: u64,
+    /// The end of the chain.
+    pub digest: Digest,
+}
+
+/// Verifies every segment below `dir` and that each follows the one before it.
+///
+/// # Errors
+/// At the first thing that is not as it was written.
+pub fn verify(dir: &Path) -> Result<Summary, VerifyError> {
+    let mut summary = Summary {
+        segments: 0,
+        frames: 0,
+        digest: Digest::ZERO,
+    };
+    let files = segments(dir).map_err(|source| VerifyError::List {
+        path: dir.to_path_buf(),
+        source,
+    })?;
+    for (number, path) in files {
+        let segment = |source| VerifyError::Segment {
+            path: path.clone(),
+            source,
+        };
+        let file = File::open(&path).map_err(|source| segment(ReadError::Io { source }))?;
+        let mut reader = Reader::open(BufReader::new(file)).map_err(segment)?;
+        // Numbers start at 1 and have no gap: a segment that was removed is missed here, one that
+        // was put in its place does not carry the digest.
+        let follows = number == summary.segments + 1
+            && reader.header().number == number
+            && reader.header().previous == summary.digest;
+        if !follows {
+            return Err(VerifyError::Link { path });
+        }
+        while reader.next_frame().map_err(segment)?.is_some() {
+            summary.frames += 1;
+        }
+        summary.segments = number;
+        summary.digest = reader.digest();
+    }
+    Ok(summary)
+}
+
+/// Lists the segments of a recording in order.
+///
+/// # Errors
+/// When the directory cannot be read.
+pub fn segments(dir: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+    let mut found = Vec::new();
+    for file in fs::read_dir(dir)? {
+        let file = file?;
+        if let Some(number) = file.file_name().to_str().and_then(segment_number) {
+            found.push((number, file.path()));
+        }
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
+    bytes.get(at..)?.first_chunk::<N>().copied()
+}
+
+fn take(input: &mut impl Read, length: usize, offset: u64) -> Result<Vec<u8>, ReadError> {
+    let mut bytes = vec![0; length];
+    match input.read_exact(&mut bytes) {
+        Ok(()) => Ok(bytes),
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Err(ReadError::Torn { offset }),
+        Err(source) => Err(ReadError::Io { source }),
+    }
+}
+
+/// Like [`take`], but an end before the first byte is a clean end.
+fn take_or_end(
+    input: &mut impl Read,
+    length: usize,
+    offset: u64,
+) -> Result<Option<Vec<u8>>, ReadError> {
+    let mut bytes = Vec::with_capacity(length);
+    let read = input.take(length as u64).read_to_end(&mut bytes);
+    match read.map_err(|source| ReadError::Io { source })? {
+        0 => Ok(None),
+        read if read < length => Err(ReadError::Torn { offset }),
+        _ => Ok(Some(bytes)),
+    }
+}
