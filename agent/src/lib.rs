@@ -31,6 +31,7 @@
 //! - A queue, body, wait or cache has no limit.
 //! - A module other than [`kernel`] and [`privilege`] contains `unsafe`.
 
+pub mod admin;
 pub mod config;
 pub mod credential;
 pub mod http;
@@ -43,4 +44,5 @@ pub mod record;
 pub mod snowflake;
 pub mod sql;
 pub mod tls;
+pub mod telemetry;
 pub mod upstream;

@@ -1,5 +1,27 @@
 //! The configuration, checked: immutable once read.
+//!
+//! ```text
+//! file ──source──► text ──raw──► Config          or a Report: everything that is wrong, with places
+//!                          │
+//!                        reader, value           keys of one table; one value
+//! ```
+//!
+//! `schema` lists every key once, for the reader's suggestions and for the reference page.
 #![forbid(unsafe_code)]
+
+mod raw;
+mod reader;
+mod report;
+mod schema;
+mod show;
+mod source;
+mod value;
+
+pub use report::{Problem, Report};
+pub use schema::reference;
+pub use show::show;
+pub use source::{ConfigError, Source, load};
+pub use value::{SNOWFLAKE_SUFFIXES, is_snowflake_host};
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -7,7 +29,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// Everything that `snowfence.toml` says, checked, with defaults filled in.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     pub scopes: Vec<Scope>,
     pub workloads: Vec<WorkloadMatcher>,
@@ -171,7 +193,7 @@ pub struct Admin {
     pub metrics: Option<SocketAddr>,
 }
 
-/// `[limits]`: every number has a default with its reason in `raw.rs`.
+/// `[limits]`: every number has a default, with its reason in `raw/settings.rs`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     pub connections_max: usize,
@@ -182,3 +204,6 @@ pub struct Limits {
     /// The longest silence of the upstream; below the 60 s after which Python sends again.
     pub upstream_timeout: Duration,
 }
+
+#[cfg(test)]
+mod tests;

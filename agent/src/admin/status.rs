@@ -1,0 +1,53 @@
+//! What the daemon says about itself: the body of `GET /v1/status`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The daemon, as `snowfence status` shows it. Fields are only ever added.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    pub version: String,
+    pub pid: u32,
+    pub uptime_seconds: u64,
+    pub scopes: Vec<ScopeStatus>,
+    pub sessions: u64,
+    pub connections: u64,
+    pub links: Vec<LinkStatus>,
+    /// Counters by name: the kernel's and the proxy's.
+    pub counters: BTreeMap<String, u64>,
+    pub recorder: RecorderStatus,
+    pub policy: PolicyStatus,
+}
+
+/// One enforced cgroup subtree.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScopeStatus {
+    pub cgroup: String,
+    /// Whether the cgroup exists and the kernel has it in its map.
+    pub enforced: bool,
+}
+
+/// One pinned BPF link.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkStatus {
+    pub program: String,
+    pub attached: bool,
+}
+
+/// The recording.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecorderStatus {
+    pub writable: bool,
+    pub entries: u64,
+    pub segment: String,
+}
+
+/// The policy set in force.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyStatus {
+    pub version: String,
+    pub policies: u64,
+    /// Why a newer set on disk is not in force.
+    pub rejected: Option<String>,
+}

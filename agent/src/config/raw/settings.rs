@@ -1,0 +1,211 @@
+//! `[kernel]` to `[limits]`: tables with a default for everything, and the reason of each default.
+
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use toml::Spanned;
+
+use super::cross::Seen;
+use crate::config::reader::{Reader, integer};
+use crate::config::schema::{self, Section};
+use crate::config::value::{self, ValueError};
+use crate::config::{Admin, Durability, Kernel, Limits, Policy, Record, Tls};
+
+/// Where an ancestor of every scope always is: the root cgroup does not vanish.
+const ATTACH: &str = "/";
+/// Snowflake is reached over 443 alone, private links included.
+const PORTS: [u16; 1] = [443];
+/// Kubernetes' node ports: the kernel looks their sockets up by a wildcard rule of its own, so that
+/// a connection to one cannot be told from a connection to the node.
+const NODE_PORTS: Range<u64> = 30_000..32_768;
+/// The kernel half keeps the ports in a map of this many entries.
+const PORTS_MAX: usize = 16;
+
+/// Small enough to verify and ship in seconds, large enough that a busy day is some hundred files.
+const SEGMENT_BYTES: u64 = 64 << 20;
+/// One decided frame with the longest statement must fit.
+const SEGMENT_BYTES_MIN: u64 = 1 << 20;
+const SEGMENT_BYTES_MAX: u64 = 4 << 30;
+
+/// Not in the range of ephemeral ports, and not taken by a common exporter.
+const METRICS: &str = "127.0.0.1:9464";
+
+/// Two descriptors for each and some for files stay below systemd's hard limit of 524,288 and below
+/// the 1 GiB of buffers that a small host can spare (about 200 KiB for each).
+const CONNECTIONS: u64 = 4096;
+const CONNECTIONS_MAX: u64 = 100_000;
+/// Drivers pool some connections for each session; a quarter of the connections is generous.
+const SESSIONS: u64 = 1024;
+/// Drivers send the hello at once; ten seconds are for a stopped or swapped-out process.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
+/// Snowflake takes statements up to 1 MB; bindings of a bulk insert are what needs more.
+const REQUEST_BYTES: u64 = 16 << 20;
+/// Inline results and result chunks are some 16 MB before compression; Arrow chunks may be larger.
+const RESPONSE_BYTES: u64 = 64 << 20;
+const BODY_BYTES_MIN: u64 = 64 << 10;
+const BODY_BYTES_MAX: u64 = 1 << 30;
+/// Snowflake answers "in progress" after 45 s; Python sends again after 60 s.
+const UPSTREAM_TIMEOUT: Duration = Duration::from_secs(50);
+const UPSTREAM_TIMEOUT_MAX: Duration = Duration::from_secs(59);
+const TIMEOUT_MIN: Duration = Duration::from_secs(1);
+const HELLO_TIMEOUT_MAX: Duration = Duration::from_secs(60);
+
+/// Reads the table at `key` with `read`; a table that is not there reads as an empty one.
+fn settings<'p, 'i, T>(
+    file: &mut Reader<'p, 'i>,
+    key: &'static str,
+    section: &'static Section,
+    read: impl FnOnce(&mut Reader<'p, 'i>) -> T,
+) -> T {
+    let mut table = file
+        .table(key, section)
+        .unwrap_or_else(|| file.empty(section));
+    let value = read(&mut table);
+    table.finish();
+    value
+}
+
+fn path(table: &mut Reader<'_, '_>, key: &'static str, default: &str) -> PathBuf {
+    table
+        .parsed(key, value::path)
+        .unwrap_or_else(|| PathBuf::from(default))
+}
+
+pub(super) fn kernel(file: &mut Reader<'_, '_>, seen: &mut Seen) -> Kernel {
+    settings(file, "kernel", &schema::KERNEL, |table| {
+        let attach = table.given("attach", value::cgroup);
+        let attach_text = attach
+            .as_ref()
+            .map_or(ATTACH, |attach| attach.get_ref())
+            .to_owned();
+        seen.attach = attach;
+        let pin_dir = path(table, "pin_dir", "/sys/fs/bpf/snowfence");
+        Kernel {
+            attach: attach_text,
+            pin_dir,
+            ports: ports(table),
+        }
+    })
+}
+
+fn ports(table: &mut Reader<'_, '_>) -> Vec<u16> {
+    let given = table.has("ports");
+    let problems = table.problems();
+    let mut ports = Vec::new();
+    for element in table.elements("ports") {
+        let span = element.span();
+        let Some(number) = integer("ports", &element, 1..1 << 16, problems) else {
+            continue;
+        };
+        if NODE_PORTS.contains(&number) {
+            problems.at(
+                &span,
+                "`ports` must stay out of the node ports, 30000 to 32767",
+            );
+        }
+        let Ok(port) = u16::try_from(number) else {
+            continue;
+        };
+        if ports.contains(&port) {
+            problems.at(&span, format!("port {port} is given twice"));
+        }
+        ports.push(port);
+    }
+    if given && ports.is_empty() {
+        table.problem("[kernel] needs at least one port in `ports`");
+    }
+    if ports.len() > PORTS_MAX {
+        table.problem(format!("`ports` can have {PORTS_MAX} entries at most"));
+    }
+    if given { ports } else { PORTS.to_vec() }
+}
+
+pub(super) fn tls(file: &mut Reader<'_, '_>) -> Tls {
+    settings(file, "tls", &schema::TLS, |table| {
+        let files = table.list("upstream_ca_files", value::path);
+        let names = table.list("extra_names", value::host);
+        Tls {
+            ca_dir: path(table, "ca_dir", "/var/lib/snowfence/ca"),
+            upstream_ca_files: files.into_iter().map(Spanned::into_inner).collect(),
+            extra_names: names.into_iter().map(Spanned::into_inner).collect(),
+        }
+    })
+}
+
+pub(super) fn policy(file: &mut Reader<'_, '_>) -> Policy {
+    settings(file, "policy", &schema::POLICY, |table| Policy {
+        dir: path(table, "dir", "/etc/snowfence/policies"),
+    })
+}
+
+pub(super) fn record(file: &mut Reader<'_, '_>) -> Record {
+    settings(file, "record", &schema::RECORD, |table| {
+        let durability = [("before-forward", Durability::BeforeForward)];
+        let segment = table.parsed("segment_bytes_max", |text| {
+            value::bytes(text, SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX)
+        });
+        Record {
+            dir: path(table, "dir", "/var/lib/snowfence/record"),
+            durability: table
+                .choice("durability", &durability)
+                .unwrap_or(Durability::BeforeForward),
+            segment_bytes_max: segment.unwrap_or(SEGMENT_BYTES),
+        }
+    })
+}
+
+pub(super) fn admin(file: &mut Reader<'_, '_>) -> Admin {
+    settings(file, "admin", &schema::ADMIN, |table| {
+        let given = table.has("metrics");
+        let metrics = table.parsed("metrics", listen).flatten();
+        Admin {
+            socket: path(table, "socket", "/run/snowfence/admin.sock"),
+            metrics: if given { metrics } else { METRICS.parse().ok() },
+        }
+    })
+}
+
+fn listen(text: &str) -> Result<Option<SocketAddr>, ValueError> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let address = text
+        .parse()
+        .ok()
+        .ok_or_else(|| ValueError::Listen(text.to_owned()))?;
+    Ok(Some(address))
+}
+
+pub(super) fn limits(file: &mut Reader<'_, '_>) -> Limits {
+    settings(file, "limits", &schema::LIMITS, |table| Limits {
+        connections_max: count(table, "connections_max", CONNECTIONS),
+        sessions_max: count(table, "sessions_max", SESSIONS),
+        hello_timeout: table
+            .parsed("hello_timeout", |text| {
+                value::duration(text, TIMEOUT_MIN, HELLO_TIMEOUT_MAX)
+            })
+            .unwrap_or(HELLO_TIMEOUT),
+        request_body_bytes_max: body(table, "request_body_bytes_max", REQUEST_BYTES),
+        response_body_bytes_max: body(table, "response_body_bytes_max", RESPONSE_BYTES),
+        upstream_timeout: table
+            .parsed("upstream_timeout", |text| {
+                value::duration(text, TIMEOUT_MIN, UPSTREAM_TIMEOUT_MAX)
+            })
+            .unwrap_or(UPSTREAM_TIMEOUT),
+    })
+}
+
+fn count(table: &mut Reader<'_, '_>, key: &'static str, default: u64) -> usize {
+    let count = table
+        .integer(key, 1..CONNECTIONS_MAX + 1)
+        .unwrap_or(default);
+    usize::try_from(count).unwrap_or(usize::MAX)
+}
+
+fn body(table: &mut Reader<'_, '_>, key: &'static str, default: u64) -> usize {
+    let parse = |text: &str| value::bytes(text, BODY_BYTES_MIN, BODY_BYTES_MAX);
+    let bytes = table.parsed(key, parse).unwrap_or(default);
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}
