@@ -32,6 +32,9 @@
 //! - A module other than [`kernel`] and [`privilege`] contains `unsafe`.
 
 pub mod admin;
+pub mod app;
+pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod credential;
 pub mod http;
@@ -40,10 +43,12 @@ pub mod kernel;
 pub mod mask;
 pub mod policy;
 pub mod privilege;
+pub mod proxy;
 pub mod record;
 pub mod session;
+pub mod shutdown;
 pub mod snowflake;
 pub mod sql;
-pub mod tls;
 pub mod telemetry;
+pub mod tls;
 pub mod upstream;

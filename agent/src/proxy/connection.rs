@@ -20,7 +20,7 @@ use crate::identity::{Principal, PrincipalKey};
 use crate::kernel::{self, Flow};
 use crate::shutdown::{DRAIN_TIMEOUT, Shutdown};
 use crate::tls::hello::{self, Hello, HelloError};
-use crate::tls::{AcceptError, Peeked, Prefixed};
+use crate::tls::{Peeked, Prefixed};
 
 /// A connection whose requests are served.
 #[derive(Debug)]
@@ -106,12 +106,12 @@ async fn handle(
         Ok(principal) => principal,
         Err(error) => {
             tracing::warn!(%error, tgid = flow.tgid, "connection not identified");
-            services.hang_up(id, None, Some(flow.original), Hangup::Identity);
+            services.hang_up(id, None, None, Hangup::Identity);
             return reset(stream);
         }
     };
     if let Err(hangup) = classify(stream, id, &flow, &principal, services, shutdown).await {
-        services.hang_up(id, Some(&principal), Some(flow.original), hangup);
+        services.hang_up(id, Some(&principal), None, hangup);
     }
 }
 
@@ -200,7 +200,7 @@ async fn pass_named(
         name,
         flow.original.port(),
         &services.names,
-        &services.probes,
+        &services.state.probes,
         known,
     )
     .await?;
@@ -256,10 +256,10 @@ async fn terminate(
 ) -> Result<(), Hangup> {
     let stream = services
         .terminator
-        .accept(stream, &connection.server_name)
+        .accept(stream)
         .await
-        .map_err(|error| match error {
-            AcceptError::UntrustedAuthority => {
+        .map_err(|error| {
+            if error.is_distrust() {
                 tracing::warn!(
                     workload = connection.principal.workload.name,
                     tgid = connection.principal.workload.tgid,
@@ -267,8 +267,7 @@ async fn terminate(
                     "the client does not trust our authority, run `snowfence trust install`"
                 );
                 Hangup::ClientDoesNotTrust
-            }
-            error => {
+            } else {
                 tracing::info!(%error, server_name = connection.server_name, "no handshake");
                 Hangup::Handshake
             }

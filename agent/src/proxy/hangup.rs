@@ -5,6 +5,8 @@
 pub(super) enum Hangup {
     /// The server behind the name shows a Snowflake certificate.
     DisguisedSnowflake,
+    /// Something other than HTTP/1.1 inside TLS.
+    BadHttp,
     /// The client does not know our CA: `snowfence trust` has not reached it.
     ClientDoesNotTrust,
     Handshake,
@@ -29,8 +31,9 @@ pub(super) enum Hangup {
 }
 
 impl Hangup {
-    pub(super) const ALL: [Self; 16] = [
+    pub(super) const ALL: [Self; 17] = [
         Self::DisguisedSnowflake,
+        Self::BadHttp,
         Self::ClientDoesNotTrust,
         Self::Handshake,
         Self::HelloMalformed,
@@ -51,6 +54,7 @@ impl Hangup {
     pub(super) const fn label(self) -> &'static str {
         match self {
             Self::DisguisedSnowflake => "disguised_snowflake",
+            Self::BadHttp => "bad_http",
             Self::ClientDoesNotTrust => "client_does_not_trust",
             Self::Handshake => "handshake",
             Self::HelloMalformed => "hello_malformed",

@@ -25,9 +25,10 @@ mod probe;
 mod refusal;
 mod reply;
 mod services;
+mod status;
 
 pub use connection::serve;
 pub use listener::Listeners;
 pub use metrics::Metrics;
 pub use refusal::{Reason, Refusal};
-pub use services::Services;
+pub use services::{Services, State};

@@ -103,8 +103,8 @@ impl Exchange {
         self.outcome = Outcome::Answer;
     }
 
-    /// Notes the refusal; returns the query id to show, made up from the entry where there is none.
-    pub(super) fn refused(&mut self, refusal: &Refusal) -> String {
+    /// Notes the refusal; returns the query id to show: the entry's number, when Snowflake gave none.
+    pub(super) fn refused(&mut self, refusal: &Refusal) -> QueryId {
         self.outcome = Outcome::Refusal(refusal.reason().label());
         tracing::info!(
             reason = refusal.reason().label(),
@@ -113,10 +113,7 @@ impl Exchange {
             message = refusal.public_message(),
             "request refused"
         );
-        match &self.query_id {
-            Some(id) => id.as_str().to_owned(),
-            None => format!("00000000-0000-0000-0000-{:012x}", self.number() & 0xffff_ffff_ffff),
-        }
+        self.query_id.clone().unwrap_or_else(|| QueryId::of_entry(self.number()))
     }
 
     pub(super) fn close_answered(mut self) {

@@ -5,7 +5,11 @@
 //! the answer has to look like comes from what was asked: a login, a statement, or a path that
 //! does not exist.
 
-use crate::snowflake::error;
+use crate::http::HttpError;
+use crate::snowflake::route::DecodeError;
+use crate::snowflake::{QueryId, error};
+use crate::telemetry::ErrorChain;
+use crate::upstream::UpstreamError;
 
 /// Why we answered ourselves. Closed: it is a metric label and a field of the record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,6 +26,7 @@ pub enum Reason {
     ForeignQuery,
     ForeignToken,
     LimitReached,
+    MasterExpired,
     NotExecuting,
     RecorderFailed,
     RequestIdReused,
@@ -53,6 +58,7 @@ impl Reason {
             Self::ForeignQuery => "foreign_query",
             Self::ForeignToken => "foreign_token",
             Self::LimitReached => "limit_reached",
+            Self::MasterExpired => "master_expired",
             Self::NotExecuting => "not_executing",
             Self::RecorderFailed => "recorder_failed",
             Self::RequestIdReused => "request_id_reused",
@@ -122,60 +128,33 @@ impl Refusal {
     /// HTTP status and JSON body.
     ///
     /// Only 200 and 404 occur: Python sends 400, 403, 405 and 5xx again without end.
-    pub(super) fn answer(&self, asked: Asked, query_id: &str) -> (u16, Vec<u8>) {
+    pub(super) fn answer(&self, asked: Asked, query_id: &QueryId) -> (u16, Vec<u8>) {
         let message = self.public_message();
         match (asked, self.reason) {
             (Asked::Unknown | Asked::Chunk, _) | (_, Reason::UnknownPath) => {
                 (404, error::not_found(&message))
             }
-            (Asked::Login, _) => (200, error::login_refused(self.code(), &message)),
+            (Asked::Login, _) => (200, error::login_refused(&message)),
             (_, Reason::TokenExpired) => (200, error::token_expired()),
-            (
-                _,
-                Reason::TokenUnknown | Reason::ForeignToken | Reason::UpstreamSessionLost,
-            ) => (200, error::session_gone(&message)),
+            (_, Reason::MasterExpired) => (200, error::master_expired()),
+            (_, Reason::TokenUnknown | Reason::ForeignToken | Reason::UpstreamSessionLost) => {
+                (200, error::session_gone())
+            }
             (Asked::Session | Asked::Statement, _) => {
-                (200, error::denied(self.code(), self.sql_state(), &message, query_id))
+                (200, error::statement_failed(self.code(), &message, query_id))
             }
         }
     }
 
-    /// Snowflake's numeric code that a driver maps to the right exception class.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
+    /// Snowflake's code and SQLSTATE, from which a driver makes its exception class.
+    const fn code(&self) -> (&'static str, &'static str) {
         match self.reason {
-            // "Blocked": shown by every driver at login, one try.
-            Reason::AuthenticatorRefused
-            | Reason::CredentialUnavailable
-            | Reason::CredentialUnknown
-            | Reason::UnknownAccount
-            | Reason::UpstreamLogin => "390422",
-            Reason::NotExecuting => "000605",
-            Reason::UpstreamTimeout => "000630",
-            Reason::TokenExpired => "390112",
-            Reason::ForeignToken | Reason::TokenUnknown | Reason::UpstreamSessionLost => "390111",
-            Reason::UnknownPath | Reason::ChunkUnknown => "390400",
-            Reason::BadRequest
-            | Reason::BodyTooLarge
-            | Reason::Bug
-            | Reason::DeniedByPolicy
-            | Reason::FileTransfer
-            | Reason::ForeignQuery
-            | Reason::LimitReached
-            | Reason::RecorderFailed
-            | Reason::RequestIdReused
-            | Reason::UpstreamAnswer
-            | Reason::UpstreamUnreachable => "003001",
-        }
-    }
-
-    /// The SQLSTATE beside the code.
-    #[must_use]
-    pub const fn sql_state(&self) -> &'static str {
-        match self.reason {
-            Reason::UpstreamTimeout | Reason::NotExecuting => "57014",
-            Reason::UpstreamAnswer | Reason::UpstreamUnreachable => "08006",
-            Reason::BadRequest | Reason::BodyTooLarge | Reason::RequestIdReused => "42000",
+            Reason::BadRequest | Reason::BodyTooLarge | Reason::RequestIdReused => {
+                error::NOT_UNDERSTOOD
+            }
+            Reason::NotExecuting => ("000605", "57014"),
+            Reason::UpstreamTimeout => error::TIMED_OUT,
+            Reason::UpstreamAnswer | Reason::UpstreamUnreachable => error::UPSTREAM_FAILED,
             Reason::AuthenticatorRefused
             | Reason::Bug
             | Reason::ChunkUnknown
@@ -186,13 +165,75 @@ impl Refusal {
             | Reason::ForeignQuery
             | Reason::ForeignToken
             | Reason::LimitReached
+            | Reason::MasterExpired
             | Reason::RecorderFailed
             | Reason::TokenExpired
             | Reason::TokenUnknown
             | Reason::UnknownAccount
             | Reason::UnknownPath
             | Reason::UpstreamLogin
-            | Reason::UpstreamSessionLost => "42501",
+            | Reason::UpstreamSessionLost => error::DENIED,
         }
+    }
+}
+
+impl From<HttpError> for Refusal {
+    fn from(error: HttpError) -> Self {
+        let reason = match &error {
+            HttpError::BodyTooLarge(_) => Reason::BodyTooLarge,
+            HttpError::Method | HttpError::Target => Reason::UnknownPath,
+            HttpError::DuplicateParameter(_)
+            | HttpError::Header(_)
+            | HttpError::Host
+            | HttpError::BodyTimeout(_)
+            | HttpError::BodyCut(_)
+            | HttpError::Gzip(_)
+            | HttpError::Encoding(_) => Reason::BadRequest,
+        };
+        Self::new(reason, error.to_string())
+    }
+}
+
+impl From<DecodeError> for Refusal {
+    fn from(error: DecodeError) -> Self {
+        let reason = match &error {
+            DecodeError::AuthenticatorRefused { .. } => Reason::AuthenticatorRefused,
+            DecodeError::UnknownPath
+            | DecodeError::SqlApi
+            | DecodeError::RestApi
+            | DecodeError::MonitorList
+            | DecodeError::InvalidQueryId => Reason::UnknownPath,
+            DecodeError::Malformed
+            | DecodeError::DuplicateKey
+            | DecodeError::Field(_)
+            | DecodeError::Statement { .. } => Reason::BadRequest,
+        };
+        Self::new(reason, error.to_string())
+    }
+}
+
+impl From<UpstreamError> for Refusal {
+    fn from(error: UpstreamError) -> Self {
+        tracing::warn!(error = %ErrorChain(&error), "upstream failed");
+        let reason = match &error {
+            UpstreamError::Connect { .. }
+            | UpstreamError::Tls { .. }
+            | UpstreamError::Reset { .. }
+            | UpstreamError::Stopped { .. }
+            | UpstreamError::Status { .. }
+            | UpstreamError::Redirect { .. } => Reason::UpstreamUnreachable,
+            UpstreamError::Timeout { .. } => Reason::UpstreamTimeout,
+            UpstreamError::Truncated { .. }
+            | UpstreamError::TooLarge { .. }
+            | UpstreamError::Encoding { .. }
+            | UpstreamError::Malformed { .. }
+            | UpstreamError::ChunkAddress => Reason::UpstreamAnswer,
+            UpstreamError::SessionLost { .. } => Reason::UpstreamSessionLost,
+            UpstreamError::LoginRefused { .. } => Reason::UpstreamLogin,
+            UpstreamError::RoleRefused { .. } => Reason::DeniedByPolicy,
+            UpstreamError::ChunkExpired { .. } => Reason::ChunkUnknown,
+            UpstreamError::NotForwarded => Reason::Bug,
+        };
+        Self::new(reason, error.to_string())
     }
 }

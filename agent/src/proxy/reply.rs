@@ -14,6 +14,7 @@ use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 
 use super::refusal::{Asked, Refusal};
 use crate::mask::{Masked, MaskedBody};
+use crate::snowflake::QueryId;
 
 /// The body of every response: ours and whole, or a chunk that streams.
 #[derive(Debug)]
@@ -73,7 +74,7 @@ pub(super) fn masked(masked: Masked) -> Response<ResponseBody> {
     }
 }
 
-pub(super) fn refusal(refusal: &Refusal, asked: Asked, query_id: &str) -> Response<ResponseBody> {
+pub(super) fn refusal(refusal: &Refusal, asked: Asked, query_id: &QueryId) -> Response<ResponseBody> {
     let (status, body) = refusal.answer(asked, query_id);
     json(status, body.into())
 }
