@@ -43,4 +43,5 @@ pub mod record;
 pub mod snowflake;
 pub mod sql;
 pub mod telemetry;
+pub mod tls;
 pub mod upstream;

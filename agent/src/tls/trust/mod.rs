@@ -1,0 +1,1 @@
+//! Puts our authority where clients look for it, without touching the application.
