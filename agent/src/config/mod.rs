@@ -21,7 +21,6 @@ pub use report::{Problem, Report};
 pub use schema::reference;
 pub use show::show;
 pub use source::{ConfigError, Source, load};
-pub use value::{SNOWFLAKE_SUFFIXES, is_snowflake_host};
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};

@@ -10,8 +10,8 @@ use toml::de::DeTable;
 use super::reader::Reader;
 use super::report::{Problems, Report};
 use super::schema;
-use super::value::is_snowflake_host;
 use super::{Config, OtherTls, Unnamed};
+use crate::tls::SnowflakeNames;
 
 /// Reads a configuration. `file` is how the report calls it.
 pub(super) fn read(text: &str, file: &str) -> Result<Config, Report> {
@@ -48,8 +48,9 @@ fn read_file(mut file: Reader<'_, '_>) -> Option<Config> {
 
     let accounts = accounts?;
     let mut tls = tls;
+    let snowflake = SnowflakeNames::default();
     let hosts = accounts.iter().flat_map(|account| &account.hosts);
-    for host in hosts.filter(|host| !is_snowflake_host(host)) {
+    for host in hosts.filter(|host| !snowflake.contains(host)) {
         if !tls.extra_names.contains(host) {
             tls.extra_names.push(host.clone());
         }
