@@ -64,6 +64,8 @@ pub enum AuthorityError {
     Make(#[source] rcgen::Error),
     #[error("cannot use a key that was just made")]
     Key(#[source] rustls::Error),
+    #[error("the system gives no random numbers")]
+    Random,
     #[error("the system clock is before 1970 or after 9999")]
     Clock,
 }
