@@ -139,6 +139,7 @@ async fn no_error_shows_a_secret() {
     let (_third, invalid) = place(&key("bTRyazNyLXMzY3IzdA=="));
     let (directory, readable) = place(MARKER);
     let path = directory.path().join("secret");
+    let file = path.display();
     fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
 
     let key_pair = |private_key| CredentialKind::KeyPair {
@@ -160,19 +161,15 @@ async fn no_error_shows_a_secret() {
         key_pair(marked_pem),
         key_pair(invalid),
         password(readable),
-        password(shell(&format!("echo {MARKER}; echo {MARKER} >&2; exit 1"))),
-        password(shell(&format!("yes {MARKER} | head -c 100000"))),
+        password(shell(&format!("cat {file}; cat {file} >&2; exit 1"))),
+        password(shell(&format!("while :; do cat {file}; done"))),
         password(SecretSource::File(PathBuf::from("/nothing/here"))),
         oauth("http://localhost/token"),
         // A port that nobody listens on.
         oauth("https://127.0.0.1:1/token"),
     ];
     for kind in kinds {
-        let described = format!("{kind:?}");
-        let error = outcome(kind).await.unwrap_err();
-        let text = shown(&error).replace(&described, "");
-        // The command line is configuration, not a secret; only this test puts one there.
-        assert!(!text.contains(MARKER), "{text}");
+        let text = shown(&outcome(kind).await.unwrap_err());
         assert!(!text.contains("m4rk3r"), "{text}");
     }
 }

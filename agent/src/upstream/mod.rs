@@ -26,3 +26,9 @@ pub(crate) use pool::connect as open;
 pub use proof::{Key, Unmasked, UnmaskedBody};
 pub use send::{Target, Upstream};
 pub use session::UpstreamSession;
+
+#[cfg(test)]
+pub(crate) use tests::server;
+
+#[cfg(test)]
+mod tests;
