@@ -37,6 +37,7 @@ pub mod identity;
 pub mod mask;
 pub mod policy;
 pub mod record;
+pub mod session;
 pub mod snowflake;
 pub mod sql;
 pub mod upstream;
