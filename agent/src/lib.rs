@@ -33,7 +33,6 @@
 
 pub mod admin;
 pub mod app;
-pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod credential;

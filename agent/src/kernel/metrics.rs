@@ -51,7 +51,9 @@ impl Collector for KernelMetrics {
     }
 }
 
-const fn name(counter: Counter) -> &'static str {
+/// The counter's name in metrics and in the status.
+#[must_use]
+pub const fn name(counter: Counter) -> &'static str {
     match counter {
         Counter::Redirected => "snowfence_kernel_redirected_total",
         Counter::FlowsPublished => "snowfence_kernel_flows_published_total",

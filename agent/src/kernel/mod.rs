@@ -226,6 +226,19 @@ impl Kernel {
         scope::deepest(&self.scopes, &self.tree.path(cgroup_id).ok()?)
     }
 
+    /// The programs, and whether each has its pinned link.
+    #[must_use]
+    pub fn links(&self) -> Vec<(&'static str, bool)> {
+        let pinned = |name| self.pins.links.join(name).exists();
+        links::PROGRAMS.iter().map(|(name, _)| (*name, pinned(name))).collect()
+    }
+
+    /// Whether the cgroup of a scope, by its position in the configuration, is the enforced one.
+    #[must_use]
+    pub fn is_enforced(&self, scope: usize) -> bool {
+        self.scopes.get(scope).is_some_and(|scope| self.tree.id(&scope.path).ok() == Some(scope.id))
+    }
+
     fn attach(
         &self,
         name: &'static str,

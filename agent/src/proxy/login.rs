@@ -46,6 +46,7 @@ pub(super) async fn perform(
         key: connection.key.clone(),
         account: account.name,
         credential: credential.name,
+        snowflake_id: answer.session_id,
         upstream,
     };
     let (session, tokens) = services.sessions.open(new, Instant::now()).map_err(no_room)?;

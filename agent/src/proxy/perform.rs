@@ -67,10 +67,11 @@ async fn forward(
 ) -> Result<Masked, Refusal> {
     let operation = recorded.operation().clone();
     let client_tag = match &operation {
-        Operation::Query(query) => query.query_tag.as_deref(),
+        Operation::Query(query) => query.own_tag(),
         _ => None,
     };
-    let tag = services.query_tag(connection, Some(session), recorded.entry(), client_tag);
+    let number = recorded.entry();
+    let tag = services.query_tag(connection, Some(session), number, client_tag.as_deref());
     let unmasked = services.upstream.send(recorded, &session.upstream, &tag).await?;
     let mut admitted = admit(unmasked, &operation)?;
     own(connection, services, session, &operation, &admitted);
@@ -150,10 +151,11 @@ fn renewed(services: &Services, session: &Session) -> Result<Masked, Refusal> {
         .sessions
         .renew(session.id, Instant::now())
         .map_err(|error: TokenError| Refusal::new(Reason::TokenUnknown, error.to_string()))?;
-    Ok(mask::ours(renew::client_answer(&ClientTokens {
+    let tokens = ClientTokens {
         session_token: tokens.session.as_str(),
         master_token: tokens.master.as_str(),
         validity: tokens.session_validity,
         master_validity: tokens.master_validity,
-    })))
+    };
+    Ok(mask::ours(renew::client_answer(&tokens, session.snowflake_id)))
 }

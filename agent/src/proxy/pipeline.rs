@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 use hyper::{Request, Response};
 use tokio::time::Instant;
 
-use super::caller::{self, Caller};
+use super::caller;
 use super::connection::Connection;
 use super::opening::Exchange;
 use super::perform;

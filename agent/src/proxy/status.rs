@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use tokio::time::Instant;
 
 use super::services::Services;
-use crate::admin::{PolicyStatus, RecorderStatus, ScopeStatus, Status};
+use crate::admin::{LinkStatus, PolicyStatus, RecorderStatus, ScopeStatus, Status};
+use crate::kernel::metrics;
 
 impl Services {
     /// A snapshot for `snowfence status`.
@@ -17,7 +18,7 @@ impl Services {
             .kernel
             .counters()
             .into_iter()
-            .map(|(counter, value)| (counter.name().to_owned(), value))
+            .map(|(counter, value)| (metrics::name(counter).to_owned(), value))
             .collect();
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -26,12 +27,17 @@ impl Services {
             scopes: self.scopes(),
             sessions: self.sessions.len() as u64,
             connections: u64::try_from(self.metrics.connections_open.get()).unwrap_or(0),
-            links: self.kernel.links(),
+            links: self
+                .kernel
+                .links()
+                .into_iter()
+                .map(|(program, attached)| LinkStatus { program: program.to_owned(), attached })
+                .collect(),
             counters,
             recorder: RecorderStatus {
                 writable: recorder.failure.is_none(),
                 entries: recorder.next_entry,
-                segment: recorder.segment,
+                segment: String::new(),
             },
             policy: PolicyStatus {
                 version: policies.version().to_owned(),
@@ -42,13 +48,11 @@ impl Services {
     }
 
     fn scopes(&self) -> Vec<ScopeStatus> {
-        let enforced = self.kernel.scope_cgroups();
-        self.config
-            .scopes
-            .iter()
-            .map(|scope| ScopeStatus {
+        let scopes = self.config.scopes.iter().enumerate();
+        scopes
+            .map(|(index, scope)| ScopeStatus {
                 cgroup: scope.cgroup.clone(),
-                enforced: enforced.contains(&scope.cgroup),
+                enforced: self.kernel.is_enforced(index),
             })
             .collect()
     }

@@ -38,6 +38,8 @@ pub struct Session<U> {
     pub key: PrincipalKey,
     pub account: String,
     pub credential: String,
+    /// Snowflake's id of the session, which drivers put into statements of their own.
+    pub snowflake_id: u64,
     /// The statements of the session by request id.
     pub requests: Requests,
     pub upstream: U,
@@ -49,6 +51,7 @@ pub struct NewSession<U> {
     pub key: PrincipalKey,
     pub account: String,
     pub credential: String,
+    pub snowflake_id: u64,
     pub upstream: U,
 }
 
@@ -176,6 +179,7 @@ impl<U> Registry<U> {
             key: new.key,
             account: new.account,
             credential: new.credential,
+            snowflake_id: new.snowflake_id,
             requests: Requests::default(),
             upstream: new.upstream,
         });
@@ -340,6 +344,7 @@ mod tests {
             key: key(workload),
             account: "acct".to_owned(),
             credential: "cred".to_owned(),
+            snowflake_id: 1,
             upstream: (),
         }
     }

@@ -28,6 +28,24 @@ impl fmt::Debug for ChunkSet {
     }
 }
 
+impl ChunkSet {
+    /// The headers that storage wants with every chunk: those of the answer or, without any, the
+    /// ones that drivers make from the key (`result_batch.py`, `SSE_C_ALGORITHM`).
+    #[must_use]
+    pub fn request_headers(&self) -> Vec<(String, Zeroizing<String>)> {
+        match &self.qrmk {
+            Some(key) if self.headers.is_empty() => vec![
+                (
+                    "x-amz-server-side-encryption-customer-algorithm".to_owned(),
+                    Zeroizing::new("AES256".to_owned()),
+                ),
+                ("x-amz-server-side-encryption-customer-key".to_owned(), key.clone()),
+            ],
+            Some(_) | None => self.headers.clone(),
+        }
+    }
+}
+
 /// What a client needs to fetch chunks from us.
 pub struct Capability<'a> {
     /// The account host, as the client named it.

@@ -119,6 +119,15 @@ pub struct Query {
     pub retry_count: u32,
 }
 
+impl Query {
+    /// The `QUERY_TAG` that the client set for this statement.
+    #[must_use]
+    pub fn own_tag(&self) -> Option<String> {
+        let (_, value) = self.parameters.iter().find(|(name, _)| name == "QUERY_TAG")?;
+        serde_json::from_str(value.get()).ok()
+    }
+}
+
 /// Which statement to cancel.
 #[derive(Clone, Debug)]
 pub enum Abort {
