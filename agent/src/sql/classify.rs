@@ -367,11 +367,13 @@ fn runs_code(path: &[Lexeme<'_>]) -> bool {
         match lexeme {
             Lexeme::Symbol('.') => {}
             Lexeme::Symbol('(') => break,
+            Lexeme::Word(_) | Lexeme::Quoted(_) => names.extend(lexeme.name()),
             // A table literal or a variable is no call.
-            _ => match lexeme.name() {
-                Some(name) => names.push(name),
-                None => return false,
-            },
+            Lexeme::Text(_)
+            | Lexeme::Dollar(_)
+            | Lexeme::Variable(_)
+            | Lexeme::Number(_)
+            | Lexeme::Symbol(_) => return false,
         }
     }
     match names.as_slice() {

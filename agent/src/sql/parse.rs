@@ -166,26 +166,36 @@ fn agrees(tokens: &[TokenWithSpan], lexemes: &[Lexeme<'_>]) -> bool {
         )
     });
     for token in tokens {
-        let theirs = match &token.token {
-            Token::Word(word) if word.quote_style == Some('"') => Lexeme::Quoted(&word.value),
-            Token::Word(word) if word.quote_style.is_none() => Lexeme::Word(&word.value),
-            Token::SingleQuotedString(body) => Lexeme::Text(body),
-            Token::DollarQuotedString(body) if body.tag.is_none() => Lexeme::Dollar(&body.value),
-            Token::HexStringLiteral(body) => {
-                if !ours.next().is_some_and(|lexeme| lexeme.is("X")) {
-                    return false;
-                }
-                Lexeme::Text(body)
+        if let Token::HexStringLiteral(body) = &token.token {
+            let prefix = ours.next().is_some_and(|lexeme| lexeme.is("X"));
+            if !prefix || ours.next() != Some(&Lexeme::Text(body)) {
+                return false;
             }
-            // Words and strings in forms that Snowflake does not have are missed below: ours has
-            // one that theirs has not.
-            _ => continue,
-        };
-        if ours.next() != Some(&theirs) {
+        } else if let Some(theirs) = lexeme(&token.token)
+            && ours.next() != Some(&theirs)
+        {
             return false;
         }
     }
     ours.next().is_none()
+}
+
+/// The parser's token as ours. Strings in forms that Snowflake does not have are left out: the
+/// comparison then fails on the one that ours has more.
+fn lexeme(token: &Token) -> Option<Lexeme<'_>> {
+    if let Token::Word(word) = token {
+        match word.quote_style {
+            Some('"') => Some(Lexeme::Quoted(&word.value)),
+            Some(_) => None,
+            None => Some(Lexeme::Word(&word.value)),
+        }
+    } else if let Token::SingleQuotedString(body) = token {
+        Some(Lexeme::Text(body))
+    } else if let Token::DollarQuotedString(body) = token {
+        body.tag.is_none().then_some(Lexeme::Dollar(&body.value))
+    } else {
+        None
+    }
 }
 
 /// `PUT` and `GET` move files through storage that we do not see, whether or not they parse.
@@ -197,13 +207,16 @@ fn is_transfer(piece: &[Lexeme<'_>]) -> bool {
 
 /// What is known of a text that is not understood: its first word.
 fn opaque(lexemes: &[Lexeme<'_>]) -> Facts {
-    let word = lexemes.iter().find_map(|lexeme| match lexeme {
-        Lexeme::Word(word) => word.get(..word.len().min(32)),
-        _ => None,
+    let word = lexemes.iter().find_map(|lexeme| {
+        let Lexeme::Word(word) = lexeme else {
+            return None;
+        };
+        word.get(..word.len().min(32))
     });
-    let kind = word.map_or("OPAQUE".to_owned(), |word| {
-        format!("OPAQUE({})", word.to_uppercase())
-    });
+    let kind = word.map_or_else(
+        || "OPAQUE".to_owned(),
+        |word| format!("OPAQUE({})", word.to_uppercase()),
+    );
     Facts {
         kinds: vec![kind],
         effects: BTreeSet::from([Effect::Opaque]),
