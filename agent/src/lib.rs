@@ -32,6 +32,8 @@
 //! - A module other than [`kernel`] and [`privilege`] contains `unsafe`.
 
 pub mod admin;
+pub mod app;
+pub mod cli;
 pub mod config;
 pub mod credential;
 pub mod http;
