@@ -42,7 +42,7 @@ enum Command {
     /// Runs the daemon.
     Run(run::Run),
     /// Writes a first configuration, authority and policy.
-    Init(init::Init),
+    Init(Box<init::Init>),
     /// Shows what the daemon does.
     Status(status::StatusCommand),
     /// Checks or shows the configuration.

@@ -31,15 +31,17 @@ impl Output<'static> {
     }
 }
 
+#[cfg(test)]
 impl<'w> Output<'w> {
-    #[cfg(test)]
     pub(super) fn plain(writer: &'w mut Vec<u8>) -> Self {
         Self {
             writer: Box::new(writer),
             colour: false,
         }
     }
+}
 
+impl Output<'_> {
     pub(super) fn line(&mut self, text: &str) -> Result<()> {
         Ok(writeln!(self.writer, "{text}")?)
     }

@@ -124,10 +124,11 @@ fn answers_that_make_no_configuration_write_nothing() {
 
 fn flags(arguments: &[&str]) -> init::Init {
     let arguments = [&["snowfence", "init"], arguments].concat();
-    match Cli::try_parse_from(arguments).expect("parsed").command {
-        Command::Init(flags) => flags,
-        other => panic!("not init: {other:?}"),
-    }
+    let cli = Cli::try_parse_from(arguments).expect("parsed");
+    let Command::Init(flags) = cli.command else {
+        panic!("not init")
+    };
+    *flags
 }
 
 #[test]
@@ -231,4 +232,20 @@ fn status_is_a_table_that_shouts_what_is_wrong() {
     let mut bytes = Vec::new();
     status::print(&status, &mut Output::plain(&mut bytes)).expect("printed");
     insta::assert_snapshot!(String::from_utf8(bytes).expect("text"));
+}
+
+#[test]
+fn without_a_unit_the_whole_scope_is_the_workload_and_nothing_beside_it() {
+    let dir = TempDir::new().expect("a directory");
+    run_init(dir.path(), &[]).expect("initialised");
+    let path = dir.path().join("etc/snowfence/snowfence.toml");
+    let config = super::read_config(&path).expect("read");
+    let pattern = config.workloads[0].cgroup.as_deref().expect("a pattern");
+    let glob = globset::GlobBuilder::new(pattern)
+        .literal_separator(true)
+        .build()
+        .expect("valid");
+    let glob = glob.compile_matcher();
+    assert!(glob.is_match("/agents.slice") && glob.is_match("/agents.slice/a.service/b"));
+    assert!(!glob.is_match("/agents.slice2") && !glob.is_match("/x/agents.slice"));
 }

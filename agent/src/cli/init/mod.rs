@@ -145,7 +145,8 @@ fn compose(answers: &Answers, layout: &Layout) -> Result<(String, Config), Confi
 
 fn workload(answers: &Answers) -> WorkloadMatcher {
     // Without a unit the scope is the workload: what else runs in it is enforced all the same.
-    let below = format!("/{}/**", answers.scope.trim_matches('/'));
+    let scope = answers.scope.trim_matches('/');
+    let below = format!("{{/{scope},/{scope}/**}}");
     WorkloadMatcher {
         name: answers.workload.clone(),
         unit: answers.unit.clone(),
