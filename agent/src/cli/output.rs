@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal as _, Write};
 use anyhow::Result;
 use serde::Serialize;
 
+use crate::config::ConfigError;
 use crate::telemetry::ErrorChain;
 
 /// Where a command prints to. Commands print to nothing else, so that tests read what people see.
@@ -112,9 +113,17 @@ fn width(cell: &str) -> usize {
 
 /// Tells on standard error why a command failed.
 pub(super) fn complain(error: &anyhow::Error) {
-    let error: &(dyn std::error::Error + 'static) = error.as_ref();
     // Nobody is left to tell if standard error is closed.
-    drop(writeln!(io::stderr(), "snowfence: {}", ErrorChain(error)));
+    drop(writeln!(io::stderr(), "{}", complaint(error)));
+}
+
+/// Findings about a file begin with their place, as editors expect; all else with our name.
+fn complaint(error: &anyhow::Error) -> String {
+    if let Some(ConfigError::Invalid(report)) = error.downcast_ref() {
+        return report.to_string();
+    }
+    let error: &(dyn std::error::Error + 'static) = error.as_ref();
+    format!("snowfence: {}", ErrorChain(error))
 }
 
 #[cfg(test)]

@@ -145,7 +145,7 @@ fn compose(answers: &Answers, layout: &Layout) -> Result<(String, Config), Confi
 
 fn workload(answers: &Answers) -> WorkloadMatcher {
     // Without a unit the scope is the workload: what else runs in it is enforced all the same.
-    let scope = answers.scope.trim_matches('/');
+    let scope = globset::escape(answers.scope.trim_matches('/'));
     let below = format!("{{/{scope},/{scope}/**}}");
     WorkloadMatcher {
         name: answers.workload.clone(),
@@ -179,7 +179,6 @@ fn next_steps(answers: &Answers, layout: &Layout, output: &mut Output<'_>) -> Re
             "  give the unit the secret:  LoadCredential={name}:PATH"
         ))?;
     }
-    let scope = &answers.scope;
     output.line(&format!(
         "  read the first policy:     {}",
         layout.policy().display()
@@ -193,9 +192,14 @@ fn next_steps(answers: &Answers, layout: &Layout, output: &mut Output<'_>) -> Re
     output.line(&format!(
         "  start the daemon:          snowfence run --config {config}"
     ))?;
-    output.line(&format!(
-        "  start an agent in scope:   systemd-run --slice={scope} AGENT"
-    ))
+    let scope = answers.scope.trim_matches('/');
+    // Only slices are systemd's to fill by name.
+    let start = if scope.ends_with(".slice") && !scope.contains('/') {
+        format!("systemd-run --slice={scope} AGENT")
+    } else {
+        format!("in the cgroup {scope}")
+    };
+    output.line(&format!("  start an agent in scope:   {start}"))
 }
 
 /// Permits nothing: what is not permitted is denied.
