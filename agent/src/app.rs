@@ -63,6 +63,7 @@ async fn serve(config: Config) -> Result<()> {
         "enforcing"
     );
     let kernel = Arc::new(kernel);
+    parts.policies.register(&registry)?;
     registry.register(Box::new(KernelMetrics::new(Arc::clone(&kernel))))?;
     let services = Arc::new(parts.into_services(config, kernel));
     let admin = start_admin(&services, registry)?;
@@ -197,9 +198,7 @@ async fn reload(services: Arc<Services>, mut shutdown: Shutdown) {
             () = shutdown.wait() => break,
         }
         match services.policies.reload() {
-            Ok(()) => {
-                tracing::info!(version = services.policies.snapshot().version(), "policies loaded");
-            }
+            Ok(policies) => tracing::info!(version = policies.version(), "policies loaded"),
             Err(error) => tracing::error!(%error, "policies rejected, the old ones stay in force"),
         }
     }

@@ -22,7 +22,7 @@ const ANSWER_BYTES_MAX: usize = 4 << 20;
 /// Why the daemon could not be asked.
 #[derive(Debug, Error)]
 pub enum AskError {
-    #[error("no daemon answers at `{}`, is `snowfence run` running?", path.display())]
+    #[error("no daemon answers at `{}` (is `snowfence run` running?)", path.display())]
     Connect {
         path: PathBuf,
         #[source]

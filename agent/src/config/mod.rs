@@ -19,7 +19,7 @@ mod value;
 
 pub use report::{Problem, Report};
 pub use schema::reference;
-pub use show::show;
+pub use show::{show, show_tables};
 pub use source::{ConfigError, Source, load};
 
 use std::collections::BTreeMap;

@@ -15,20 +15,28 @@ use super::{
 #[must_use]
 pub fn show(config: &Config) -> String {
     let mut page = Page::default();
-    config.scopes.iter().for_each(|scope| page.scope(scope));
-    config
-        .workloads
-        .iter()
-        .for_each(|workload| page.workload(workload));
-    config
-        .accounts
-        .iter()
-        .for_each(|account| page.account(account));
-    config
-        .credentials
-        .iter()
-        .for_each(|credential| page.credential(credential));
+    let Config {
+        scopes,
+        workloads,
+        accounts,
+        credentials,
+        ..
+    } = config;
+    page.tables(scopes, workloads, accounts, credentials);
     page.settings(config);
+    page.text
+}
+
+/// Prints the tables that have no defaults, for a file that says nothing else.
+#[must_use]
+pub fn show_tables(
+    scopes: &[Scope],
+    workloads: &[WorkloadMatcher],
+    accounts: &[Account],
+    credentials: &[Credential],
+) -> String {
+    let mut page = Page::default();
+    page.tables(scopes, workloads, accounts, credentials);
     page.text
 }
 
@@ -38,6 +46,23 @@ struct Page {
 }
 
 impl Page {
+    fn tables(
+        &mut self,
+        scopes: &[Scope],
+        workloads: &[WorkloadMatcher],
+        accounts: &[Account],
+        credentials: &[Credential],
+    ) {
+        scopes.iter().for_each(|scope| self.scope(scope));
+        workloads
+            .iter()
+            .for_each(|workload| self.workload(workload));
+        accounts.iter().for_each(|account| self.account(account));
+        credentials
+            .iter()
+            .for_each(|credential| self.credential(credential));
+    }
+
     fn heading(&mut self, heading: &str) {
         if !self.text.is_empty() {
             self.text.push('\n');

@@ -158,7 +158,11 @@ pub(super) fn glob(text: &str) -> Result<String, ValueError> {
     if text.is_empty() {
         return Err(ValueError::Empty);
     }
-    match GlobBuilder::new(text).literal_separator(true).backslash_escape(false).build() {
+    match GlobBuilder::new(text)
+        .literal_separator(true)
+        .backslash_escape(false)
+        .build()
+    {
         Ok(_) => Ok(text.to_owned()),
         Err(error) => Err(ValueError::Glob {
             text: text.to_owned(),

@@ -48,6 +48,15 @@ impl Caller {
         }
     }
 
+    /// The client's application id, as it said at login.
+    fn client<'a>(&'a self, operation: &'a Operation) -> &'a str {
+        match (self, operation) {
+            (Self::Known(session) | Self::Fetcher(session, _), _) => &session.client,
+            (Self::Newcomer { .. }, Operation::Login(login)) => &login.client_app_id,
+            (Self::Newcomer { .. }, _) => "",
+        }
+    }
+
     /// Finds out what the operation needs. Operations on results are judged by who owns the
     /// result; only a login and a statement are for policy to judge.
     pub(super) async fn question(
@@ -72,6 +81,7 @@ impl Caller {
         let question = Question {
             account: self.account().to_owned(),
             credential: self.credential().to_owned(),
+            client: self.client(&operation).to_owned(),
             facts,
         };
         Ok((question, operation))
@@ -117,6 +127,7 @@ impl Caller {
 pub(super) struct Question {
     account: String,
     credential: String,
+    client: String,
     facts: Option<Facts>,
 }
 
@@ -126,6 +137,7 @@ impl Question {
         Self {
             account: session.account.clone(),
             credential: session.credential.clone(),
+            client: session.client.clone(),
             facts: None,
         }
     }
@@ -138,7 +150,8 @@ impl Question {
         policy::Question {
             principal: &connection.principal,
             account: &self.account,
-            credential: &self.credential,
+            credential: Some(&self.credential),
+            client: &self.client,
             facts: self.facts.as_ref(),
             now: crate::clock::now(),
         }

@@ -9,6 +9,7 @@ use crate::config::{Account, Credential};
 use crate::mask::{self, Masked};
 use crate::record::Recorded;
 use crate::session::{NewSession, OpenError};
+use crate::snowflake::Operation;
 use crate::snowflake::login::{ClientTokens, client_answer};
 use crate::telemetry::ErrorChain;
 use crate::upstream::Target;
@@ -37,6 +38,10 @@ pub(super) async fn perform(
         address: connection.original,
         account_name: account.name.clone(),
     };
+    let client = match recorded.operation() {
+        Operation::Login(login) => login.client_app_id.clone(),
+        _ => return Err(Refusal::new(Reason::Bug, "only a login opens a session")),
+    };
     let tag = services.query_tag(connection, None, recorded.entry(), None);
     let (upstream, answer) =
         services.upstream.login(recorded, &target, &credential, &proof, &tag).await?;
@@ -46,6 +51,7 @@ pub(super) async fn perform(
         key: connection.key.clone(),
         account: account.name,
         credential: credential.name,
+        client,
         snowflake_id: answer.session_id,
         upstream,
     };

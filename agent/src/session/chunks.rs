@@ -183,6 +183,7 @@ mod tests {
             key: key("a"),
             account: String::new(),
             credential: String::new(),
+            client: String::new(),
             snowflake_id: 1,
             upstream: (),
         };

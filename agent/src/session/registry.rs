@@ -38,6 +38,8 @@ pub struct Session<U> {
     pub key: PrincipalKey,
     pub account: String,
     pub credential: String,
+    /// The client's application id, as it said at login.
+    pub client: String,
     /// Snowflake's id of the session, which drivers put into statements of their own.
     pub snowflake_id: u64,
     /// The statements of the session by request id.
@@ -51,6 +53,7 @@ pub struct NewSession<U> {
     pub key: PrincipalKey,
     pub account: String,
     pub credential: String,
+    pub client: String,
     pub snowflake_id: u64,
     pub upstream: U,
 }
@@ -179,6 +182,7 @@ impl<U> Registry<U> {
             key: new.key,
             account: new.account,
             credential: new.credential,
+            client: new.client,
             snowflake_id: new.snowflake_id,
             requests: Requests::default(),
             upstream: new.upstream,
@@ -344,6 +348,7 @@ mod tests {
             key: key(workload),
             account: "acct".to_owned(),
             credential: "cred".to_owned(),
+            client: String::new(),
             snowflake_id: 1,
             upstream: (),
         }

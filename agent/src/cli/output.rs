@@ -1,0 +1,153 @@
+//! What commands print, and how.
+
+use std::io::{self, IsTerminal as _, Write};
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::config::ConfigError;
+use crate::telemetry::ErrorChain;
+
+/// Where a command prints to. Commands print to nothing else, so that tests read what people see.
+pub(super) struct Output<'w> {
+    writer: Box<dyn Write + 'w>,
+    colour: bool,
+}
+
+/// How a word is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tone {
+    Bad,
+    Good,
+}
+
+impl Output<'static> {
+    pub(super) fn stdout() -> Self {
+        // https://no-color.org
+        let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        Self {
+            writer: Box::new(io::stdout()),
+            colour,
+        }
+    }
+}
+
+#[cfg(test)]
+impl<'w> Output<'w> {
+    pub(super) fn plain(writer: &'w mut Vec<u8>) -> Self {
+        Self {
+            writer: Box::new(writer),
+            colour: false,
+        }
+    }
+}
+
+impl Output<'_> {
+    pub(super) fn line(&mut self, text: &str) -> Result<()> {
+        Ok(writeln!(self.writer, "{text}")?)
+    }
+
+    /// Asks a question, the answer follows on the same line.
+    pub(super) fn prompt(&mut self, text: &str) -> Result<()> {
+        write!(self.writer, "{text}: ")?;
+        Ok(self.writer.flush()?)
+    }
+
+    /// Prints the text as it is.
+    pub(super) fn text(&mut self, text: &str) -> Result<()> {
+        Ok(self.writer.write_all(text.as_bytes())?)
+    }
+
+    pub(super) fn json(&mut self, value: &impl Serialize) -> Result<()> {
+        let text = serde_json::to_string_pretty(value)?;
+        self.line(&text)
+    }
+
+    /// Prints rows with their columns below each other.
+    pub(super) fn table(&mut self, rows: &[Vec<String>]) -> Result<()> {
+        let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+        let widths: Vec<usize> = (0..columns)
+            .map(|column| {
+                let cells = rows.iter().filter_map(|row| row.get(column));
+                cells.map(|cell| width(cell)).max().unwrap_or(0)
+            })
+            .collect();
+        for row in rows {
+            let mut line = String::new();
+            for (cell, column_width) in row.iter().zip(&widths) {
+                line.push_str(cell);
+                let gap = column_width.saturating_sub(width(cell)).saturating_add(2);
+                line.extend(std::iter::repeat_n(' ', gap));
+            }
+            self.line(line.trim_end())?;
+        }
+        Ok(())
+    }
+
+    /// Colours a word, on a terminal only.
+    pub(super) fn paint(&self, tone: Tone, word: &str) -> String {
+        let code = match tone {
+            Tone::Bad => 31,
+            Tone::Good => 32,
+        };
+        if self.colour {
+            format!("\x1b[{code}m{word}\x1b[0m")
+        } else {
+            word.to_owned()
+        }
+    }
+}
+
+/// How many columns a cell takes on a terminal: escape sequences take none.
+fn width(cell: &str) -> usize {
+    let mut hidden = false;
+    cell.chars()
+        .filter(|character| {
+            let starts = *character == '\x1b';
+            let shown = !hidden && !starts;
+            hidden = starts || (hidden && *character != 'm');
+            shown
+        })
+        .count()
+}
+
+/// Tells on standard error why a command failed.
+pub(super) fn complain(error: &anyhow::Error) {
+    // Nobody is left to tell if standard error is closed.
+    drop(writeln!(io::stderr(), "{}", complaint(error)));
+}
+
+/// Findings about a file begin with their place, as editors expect; all else with our name.
+fn complaint(error: &anyhow::Error) -> String {
+    if let Some(ConfigError::Invalid(report)) = error.downcast_ref() {
+        return report.to_string();
+    }
+    let error: &(dyn std::error::Error + 'static) = error.as_ref();
+    format!("snowfence: {}", ErrorChain(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up_with_and_without_colour() {
+        let check = |colour: bool| {
+            let mut bytes = Vec::new();
+            let mut output = Output {
+                writer: Box::new(&mut bytes),
+                colour,
+            };
+            let yes = output.paint(Tone::Good, "yes");
+            let rows = [
+                vec!["a".to_owned(), yes, "x".to_owned()],
+                vec!["bcd".to_owned(), "no".to_owned(), "y".to_owned()],
+            ];
+            output.table(&rows).expect("written");
+            drop(output);
+            String::from_utf8(bytes).expect("text")
+        };
+        assert_eq!(check(false), "a    yes  x\nbcd  no   y\n");
+        assert_eq!(check(true), "a    \x1b[32myes\x1b[0m  x\nbcd  no   y\n");
+    }
+}

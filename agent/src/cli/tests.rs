@@ -1,0 +1,251 @@
+//! What people see, and that what `init` writes is what `config check` accepts.
+
+use std::fs;
+use std::io::BufRead;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use clap::{CommandFactory as _, Parser as _};
+use tempfile::TempDir;
+
+use super::output::Output;
+use super::{Cli, Command, dispatch, exit_code, init, status};
+use crate::admin::{LinkStatus, PolicyStatus, RecorderStatus, ScopeStatus, Status};
+
+/// What a command line prints, or its exit code and why.
+fn run(arguments: &[&str]) -> Result<String, (u8, String)> {
+    let cli = Cli::try_parse_from([&["snowfence"], arguments].concat())
+        .map_err(|error| (2, error.to_string()))?;
+    let mut bytes = Vec::new();
+    let result = dispatch(cli.command, &mut Output::plain(&mut bytes));
+    result.map_err(|error| (exit_code(&error), format!("{error:#}")))?;
+    Ok(String::from_utf8(bytes).expect("text"))
+}
+
+fn init_arguments(dir: &Path) -> Vec<String> {
+    let dir = dir.display();
+    format!(
+        "init --dir {dir} --account testorg-testacct.snowflakecomputing.com --user SVC \
+         --secret-file {dir}/etc/snowfence/secrets/key.p8 --scope agents.slice"
+    )
+    .split_whitespace()
+    .map(str::to_owned)
+    .collect()
+}
+
+fn run_init(dir: &Path, more: &[&str]) -> Result<String, (u8, String)> {
+    let arguments = init_arguments(dir);
+    let mut arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    arguments.extend(more);
+    run(&arguments)
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).expect("there").permissions().mode() & 0o777
+}
+
+#[test]
+fn the_command_line_is_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn help_tells_every_command() {
+    let mut pages = String::new();
+    let mut command = Cli::command().term_width(100);
+    command.build();
+    pages.push_str(&command.render_long_help().to_string());
+    for sub in command
+        .get_subcommands_mut()
+        .filter(|sub| sub.get_name() != "help")
+    {
+        let help = sub.render_help();
+        pages.push_str(&format!("\n---- {}\n{help}", sub.get_name()));
+    }
+    insta::assert_snapshot!(pages);
+}
+
+#[test]
+fn what_init_writes_is_what_check_accepts() {
+    let dir = TempDir::new().expect("a directory");
+    let said = run_init(dir.path(), &["--role", "ETL"]).expect("initialised");
+    insta::assert_snapshot!(said.replace(&dir.path().display().to_string(), "DIR"));
+    let config = dir.path().join("etc/snowfence/snowfence.toml");
+    let text = fs::read_to_string(&config).expect("written");
+    insta::assert_snapshot!(text.replace(&dir.path().display().to_string(), "DIR"));
+
+    let shown = config.display().to_string();
+    assert_eq!(
+        run(&["config", "check", "--config", &shown]),
+        Ok(format!("{shown}: no errors\n"))
+    );
+    let shown = run(&["config", "show", "--config", &shown]).expect("shown");
+    insta::assert_snapshot!(shown.replace(&dir.path().display().to_string(), "DIR"));
+    assert_eq!(mode(&config), 0o600);
+    assert_eq!(mode(&dir.path().join("etc/snowfence/secrets")), 0o700);
+    assert_eq!(mode(&dir.path().join("var/lib/snowfence/record")), 0o700);
+    assert_eq!(mode(&dir.path().join("var/lib/snowfence/ca/ca.key")), 0o600);
+}
+
+#[test]
+fn init_replaces_only_when_forced_and_keeps_the_authority() {
+    let dir = TempDir::new().expect("a directory");
+    run_init(dir.path(), &[]).expect("initialised");
+    let config = dir.path().join("etc/snowfence/snowfence.toml");
+    let certificate = dir.path().join("var/lib/snowfence/ca/ca.crt");
+    let before = (
+        fs::read(&config).expect("there"),
+        fs::read(&certificate).expect("there"),
+    );
+
+    let (code, why) = run_init(dir.path(), &["--role", "OTHER"]).expect_err("refused");
+    assert!(
+        code == 1 && why.contains("`--force` replaces it"),
+        "{code} {why}"
+    );
+    assert_eq!(fs::read(&config).expect("there"), before.0);
+
+    run_init(dir.path(), &["--role", "OTHER", "--force"]).expect("forced");
+    assert_ne!(fs::read(&config).expect("there"), before.0);
+    assert_eq!(fs::read(&certificate).expect("there"), before.1);
+    assert_eq!(mode(&config), 0o600);
+}
+
+#[test]
+fn answers_that_make_no_configuration_write_nothing() {
+    let dir = TempDir::new().expect("a directory");
+    let (code, why) = run_init(dir.path(), &["--workload", "unknown"]).expect_err("refused");
+    assert!(
+        code == 2 && why.contains("`unknown` is the name"),
+        "{code} {why}"
+    );
+    assert_eq!(fs::read_dir(dir.path()).expect("there").count(), 0);
+}
+
+fn flags(arguments: &[&str]) -> init::Init {
+    let arguments = [&["snowfence", "init"], arguments].concat();
+    let cli = Cli::try_parse_from(arguments).expect("parsed");
+    let Command::Init(flags) = cli.command else {
+        panic!("not init")
+    };
+    *flags
+}
+
+#[test]
+fn without_a_terminal_every_missing_answer_is_told_at_once() {
+    let mut bytes = Vec::new();
+    let answers = init::Answers::complete(flags(&[]), None, &mut Output::plain(&mut bytes));
+    let error = answers.expect_err("incomplete");
+    assert_eq!(exit_code(&error), 2);
+    assert!(
+        error
+            .to_string()
+            .ends_with("--account, --user, --secret-file, --scope"),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_no_flag_says_is_asked() {
+    let mut bytes = Vec::new();
+    let mut input: &[u8] =
+        b"a.snowflakecomputing.com\nhttps://idp.example.com/token\nid\nagents.slice\n";
+    let flags = flags(&[
+        "--kind",
+        "oauth-client-credentials",
+        "--secret-systemd",
+        "oauth",
+    ]);
+    let input: &mut dyn BufRead = &mut input;
+    let answers = init::Answers::complete(flags, Some(input), &mut Output::plain(&mut bytes));
+    insta::assert_debug_snapshot!(answers.expect("complete"));
+    let asked = String::from_utf8(bytes).expect("text");
+    assert!(
+        asked.contains("Token endpoint") && !asked.contains("Snowflake user"),
+        "{asked}"
+    );
+}
+
+#[test]
+fn a_wrong_configuration_is_misuse_and_a_missing_one_is_failure() {
+    let dir = TempDir::new().expect("a directory");
+    let path = dir.path().join("snowfence.toml");
+    let shown = path.display().to_string();
+    let (code, _) = run(&["config", "check", "--config", &shown]).expect_err("missing");
+    assert_eq!(code, 1);
+    fs::write(&path, "[kernal]\n").expect("written");
+    let (code, why) = run(&["config", "check", "--config", &shown]).expect_err("wrong");
+    assert!(
+        code == 2 && why.contains(&format!("{shown}:1:2: unknown key `kernal`")),
+        "{why}"
+    );
+}
+
+#[test]
+fn a_configuration_that_others_can_write_is_refused() {
+    let dir = TempDir::new().expect("a directory");
+    run_init(dir.path(), &[]).expect("initialised");
+    let path = dir.path().join("etc/snowfence/snowfence.toml");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).expect("changed");
+    let shown = path.display().to_string();
+    let (code, why) = run(&["config", "check", "--config", &shown]).expect_err("refused");
+    assert!(
+        code == 1 && why.contains("can be written by others"),
+        "{why}"
+    );
+}
+
+#[test]
+fn status_is_a_table_that_shouts_what_is_wrong() {
+    let status = Status {
+        version: "0.1.0".to_owned(),
+        pid: 4242,
+        uptime_seconds: 3725,
+        scopes: vec![ScopeStatus {
+            cgroup: "/agents.slice".to_owned(),
+            enforced: true,
+        }],
+        sessions: 2,
+        connections: 5,
+        links: vec![
+            LinkStatus {
+                program: "connect4".to_owned(),
+                attached: true,
+            },
+            LinkStatus {
+                program: "cgroup_egress".to_owned(),
+                attached: false,
+            },
+        ],
+        counters: [("flows_taken".to_owned(), 17), ("flows_lost".to_owned(), 0)].into(),
+        recorder: RecorderStatus {
+            writable: false,
+            entries: 12,
+            segment: String::new(),
+        },
+        policy: PolicyStatus {
+            version: "9f86d081".to_owned(),
+            policies: 3,
+            rejected: Some("first.cedar:3:1: unexpected token".to_owned()),
+        },
+    };
+    let mut bytes = Vec::new();
+    status::print(&status, &mut Output::plain(&mut bytes)).expect("printed");
+    insta::assert_snapshot!(String::from_utf8(bytes).expect("text"));
+}
+
+#[test]
+fn without_a_unit_the_whole_scope_is_the_workload_and_nothing_beside_it() {
+    let dir = TempDir::new().expect("a directory");
+    run_init(dir.path(), &[]).expect("initialised");
+    let path = dir.path().join("etc/snowfence/snowfence.toml");
+    let config = super::read_config(&path).expect("read");
+    let pattern = config.workloads[0].cgroup.as_deref().expect("a pattern");
+    let glob = globset::GlobBuilder::new(pattern)
+        .literal_separator(true)
+        .build()
+        .expect("valid");
+    let glob = glob.compile_matcher();
+    assert!(glob.is_match("/agents.slice") && glob.is_match("/agents.slice/a.service/b"));
+    assert!(!glob.is_match("/agents.slice2") && !glob.is_match("/x/agents.slice"));
+}
