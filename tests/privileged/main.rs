@@ -1,0 +1,3 @@
+//! Tests that need root: cgroups, mount namespaces, and the daemon with its programs.
+
+mod harness;
