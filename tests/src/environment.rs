@@ -1,11 +1,12 @@
 //! Everything that a test needs to be alone on the machine.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context as _, Result};
-use tempfile::TempDir;
+use tempfile::{Builder, TempDir};
 
 use crate::address::Block;
 use crate::cgroup::{self, Place, Tree};
@@ -21,7 +22,7 @@ pub const ACCOUNT_HOST: &str = "testorg-testacct.snowflakecomputing.com";
 pub const ACCOUNT: &str = "testorg-testacct";
 
 /// The host name of the stand-in's chunk storage.
-pub const STORAGE_HOST: &str = "sfc-stage.s3.us-west-2.amazonaws.com";
+pub const STORAGE_HOST: &str = "sfc-stage.s3.test.amazonaws.com";
 
 /// A host that has nothing to do with Snowflake.
 pub const STRANGER_HOST: &str = "example.com";
@@ -47,12 +48,17 @@ impl Environment {
     pub fn new(name: &str) -> Result<Self> {
         cgroup::sweep(PREFIX).context("removing what dead test runs left")?;
         pins::sweep(PREFIX).context("removing what dead test runs left")?;
+        sweep_dir(Path::new(DIRS), PREFIX).context("removing what dead test runs left")?;
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("{PREFIX}{name}-{number}-{}", process::id());
         let tree = Tree::new(&name)?;
         let pins = Pins::new(&name)?;
         let addresses = Block::claim()?;
-        let dir = TempDir::with_prefix(&name).context("cannot make a temporary directory")?;
+        let dir = Builder::new()
+            .prefix(&name)
+            .rand_bytes(0)
+            .tempdir_in(DIRS)
+            .with_context(|| format!("cannot make a directory in {DIRS}"))?;
         let hosts = [
             (addresses.account(), ACCOUNT_HOST),
             (addresses.storage(), STORAGE_HOST),
@@ -121,6 +127,19 @@ impl Environment {
     }
 }
 
+/// Removes the directories in `parent` that an environment made whose process has ended.
+pub(crate) fn sweep_dir(parent: &Path, prefix: &str) -> Result<()> {
+    let list = || format!("cannot list {}", parent.display());
+    for entry in fs::read_dir(parent).with_context(list)? {
+        let entry = entry.with_context(list)?;
+        if is_orphan(&entry.file_name().to_string_lossy(), prefix) {
+            fs::remove_dir_all(entry.path())
+                .with_context(|| format!("cannot remove {}", entry.path().display()))?;
+        }
+    }
+    Ok(())
+}
+
 /// True for a name that an environment made whose process has ended: `<prefix>…-<pid>`.
 pub(crate) fn is_orphan(name: &str, prefix: &str) -> bool {
     let Some((_, maker)) = name
@@ -133,6 +152,9 @@ pub(crate) fn is_orphan(name: &str, prefix: &str) -> bool {
         .parse::<u32>()
         .is_ok_and(|pid| !Path::new(&format!("/proc/{pid}")).exists())
 }
+
+/// Only root can write there, so the daemon takes secrets from below it.
+const DIRS: &str = "/run";
 
 const PREFIX: &str = "snowfence-test-";
 

@@ -20,6 +20,7 @@ pub mod layout;
 pub mod mounts;
 pub mod pins;
 pub mod process;
+pub mod record;
 pub mod trust;
 pub mod wait;
 pub mod warehouse;

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
-use crate::environment::is_orphan;
+use crate::environment::sweep_dir;
 use crate::process;
 
 /// A pin directory of our own. Dropping it unpins, and with the last pin the programs detach.
@@ -58,13 +58,7 @@ impl Drop for Pins {
 /// When bpffs cannot be mounted or listed.
 pub fn sweep(prefix: &str) -> Result<()> {
     mount()?;
-    for entry in fs::read_dir(BPFFS).context("cannot list bpffs")? {
-        let entry = entry.context("cannot list bpffs")?;
-        if is_orphan(&entry.file_name().to_string_lossy(), prefix) {
-            fs::remove_dir_all(entry.path()).context("cannot remove old pins")?;
-        }
-    }
-    Ok(())
+    sweep_dir(Path::new(BPFFS), prefix)
 }
 
 fn mount() -> Result<()> {

@@ -21,11 +21,18 @@ pub struct Warehouse {
 }
 
 impl Warehouse {
-    /// Starts the stand-in beside the scope and waits until it answers.
+    /// Starts the stand-in beside the scope and waits until it answers. `config` is TOML; files
+    /// that it names are looked for in the environment's directory.
     ///
     /// # Errors
     /// When it does not start; the error shows its log.
-    pub fn start(environment: &Environment, config: &Path) -> Result<Self> {
+    pub fn start(environment: &Environment, config: &str) -> Result<Self> {
+        let file = environment.dir().join("warehouse.toml");
+        fs::write(&file, config).context("cannot write the stand-in's configuration")?;
+        Self::start_with(environment, &file)
+    }
+
+    fn start_with(environment: &Environment, config: &Path) -> Result<Self> {
         let python = layout::warehouse_python();
         ensure!(
             python.exists(),
@@ -63,7 +70,7 @@ impl Warehouse {
     /// The certificate of the authority that signed the stand-in's certificates.
     #[must_use]
     pub fn certificate(&self) -> PathBuf {
-        self.state.join("ca.crt")
+        self.state.join("warehouse-ca.pem")
     }
 
     /// Everything that reached the stand-in, oldest first.
