@@ -1,3 +1,4 @@
 //! Tests that need root: cgroups, mount namespaces, and the daemon with its programs.
 
 mod harness;
+mod warehouse;

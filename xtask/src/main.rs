@@ -3,6 +3,7 @@
 //! `demo`, `test` and `ci` first do what `setup` does, so none of them needs a prepared machine.
 #![forbid(unsafe_code)]
 #![expect(
+    clippy::print_stderr,
     clippy::print_stdout,
     reason = "a task tells the person who started it what it does"
 )]
