@@ -2,12 +2,12 @@
 
 use std::fs::{self, Permissions};
 use std::io::Write as _;
-use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
 
 use tests::{Client, Daemon, Environment, Output, Warehouse, daemon, layout};
 
@@ -18,11 +18,13 @@ password = "real-password-of-analyst"
 "#;
 
 /// A scope with its daemon, and a target on TCP and UDP port 443 that counts what reaches it.
+///
+/// The environment is dropped last: it holds the addresses.
 pub(crate) struct Field {
-    pub(crate) environment: Environment,
     pub(crate) daemon: Daemon,
     _warehouse: Warehouse,
-    reached: Arc<AtomicUsize>,
+    target: Target,
+    pub(crate) environment: Environment,
 }
 
 impl Field {
@@ -45,13 +47,12 @@ impl Field {
             more: "",
         };
         let daemon = Daemon::start(&environment, &warehouse, &setup).unwrap();
-        let reached = Arc::new(AtomicUsize::new(0));
-        target(environment.addresses().stranger(), &reached);
+        let target = Target::open(environment.addresses().stranger());
         Self {
             environment,
             daemon,
             _warehouse: warehouse,
-            reached,
+            target,
         }
     }
 
@@ -78,7 +79,7 @@ impl Field {
 
     /// How often the target was reached since the last time this was asked.
     pub(crate) fn reached(&self) -> usize {
-        self.reached.swap(0, Ordering::SeqCst)
+        self.target.reached.swap(0, Ordering::SeqCst)
     }
 
     /// Runs an attack outside, where it must reach the target, and inside, where it must not.
@@ -95,26 +96,63 @@ impl Field {
     }
 }
 
-/// Listens until this process ends. The accept and the count happen before the peer sees the first
-/// byte of the answer, so an attack that waits for it is counted when it ends.
-fn target(address: Ipv4Addr, reached: &Arc<AtomicUsize>) {
-    let tcp = TcpListener::bind((address, 443)).unwrap();
-    let count = Arc::clone(reached);
-    thread::spawn(move || {
-        for stream in tcp.incoming() {
-            count.fetch_add(1, Ordering::SeqCst);
-            drop(stream.and_then(|mut stream| stream.write_all(b"reached")));
+/// Something worth reaching, on TCP and UDP port 443.
+struct Target {
+    address: (Ipv4Addr, u16),
+    reached: Arc<AtomicUsize>,
+    closed: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Target {
+    /// Listens until it is dropped. It counts before the peer sees the first byte of the answer, so
+    /// an attack that waits for it is counted when it ends.
+    fn open(address: Ipv4Addr) -> Self {
+        let address = (address, 443);
+        let reached = Arc::<AtomicUsize>::default();
+        let closed = Arc::<AtomicBool>::default();
+        let tcp = TcpListener::bind(address).unwrap();
+        let (count, end) = (Arc::clone(&reached), Arc::clone(&closed));
+        let accept = thread::spawn(move || {
+            for stream in tcp.incoming() {
+                if end.load(Ordering::SeqCst) {
+                    return;
+                }
+                count.fetch_add(1, Ordering::SeqCst);
+                drop(stream.and_then(|mut stream| stream.write_all(b"reached")));
+            }
+        });
+        let udp = UdpSocket::bind(address).unwrap();
+        let (count, end) = (Arc::clone(&reached), Arc::clone(&closed));
+        let receive = thread::spawn(move || {
+            while let Ok((_, peer)) = udp.recv_from(&mut [0; 64]) {
+                if end.load(Ordering::SeqCst) {
+                    return;
+                }
+                count.fetch_add(1, Ordering::SeqCst);
+                drop(udp.send_to(b"reached", peer));
+            }
+        });
+        Self {
+            address,
+            reached,
+            closed,
+            threads: vec![accept, receive],
         }
-    });
-    let udp = UdpSocket::bind((address, 443)).unwrap();
-    let count = Arc::clone(reached);
-    thread::spawn(move || {
-        let mut datagram = [0; 64];
-        while let Ok((_, peer)) = udp.recv_from(&mut datagram) {
-            count.fetch_add(1, Ordering::SeqCst);
-            drop(udp.send_to(b"reached", peer));
+    }
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        // Each thread waits for one more peer: this is it.
+        self.closed.store(true, Ordering::SeqCst);
+        drop(TcpStream::connect(self.address));
+        let knock = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0));
+        drop(knock.and_then(|socket| socket.send_to(b"", self.address)));
+        for thread in self.threads.drain(..) {
+            drop(thread.join());
         }
-    });
+    }
 }
 
 fn set_private(path: &Path) {

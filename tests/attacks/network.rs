@@ -62,7 +62,7 @@ fn fast_open_carries_nothing_out() {
     let field = Field::new("fastopen");
     // With a cookie or without, the data goes with the first segment or the handshake follows.
     field.check(
-        "s = socket.socket(); s.settimeout(3)\n\
+        "s = socket.socket()\n\
          s.sendto(b'x', socket.MSG_FASTOPEN, (TARGET, 443)); arrive(s)",
     );
 }
@@ -174,20 +174,4 @@ fn listening(pid: u32) -> Vec<u16> {
             listens.then(|| u16::from_str_radix(port, 16).ok())?
         })
         .collect()
-}
-
-#[test]
-fn a_new_network_namespace_leads_nowhere() {
-    let field = Field::new("netns");
-    let attack = "
-code = '''import socket, sys
-s = socket.create_connection((sys.argv[1], 443), 3)
-'''
-subprocess.run(['ip', 'link'], check=True, stdout=subprocess.DEVNULL)
-sys.exit(subprocess.run(['unshare', '--net', 'sh', '-c',
-    'ip link set lo up; exec \"$0\" -c \"$1\" \"$2\"', sys.executable, code, TARGET]).returncode)
-";
-    let output = field.inside(attack);
-    assert!(!output.status.success(), "{output:?}");
-    assert_eq!(field.reached(), 0);
 }
