@@ -16,6 +16,7 @@ use ::tests::{Daemon, Output, Warehouse, daemon, interrupt, layout, process, rec
 use anyhow::{Context as _, Result, ensure};
 use nix::unistd::geteuid;
 
+use crate::drivers::Driver;
 use crate::{build_ebpf, setup, shell};
 
 /// Sets up, builds, becomes root, and runs the demo.
@@ -174,7 +175,7 @@ fn run_agent(client: ::tests::Client, script: &Path) -> Result<Output> {
 
 /// The stock connector, as `pip install` left it.
 fn venv() -> PathBuf {
-    layout::target().join("drivers/python-connector-4.8.1")
+    setup::drivers().join(Driver::PythonConnector4.name())
 }
 
 const AGENT: &str = include_str!("agent.py");

@@ -8,6 +8,7 @@ mod bpf;
 mod packages;
 mod python;
 
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, bail};
@@ -87,7 +88,12 @@ pub(crate) fn run(need: Need) -> Result<()> {
         Need::Demo => &[Driver::PythonConnector4],
         Need::Everything => Driver::ALL,
     };
-    drivers::install(&layout::target().join("drivers"), which).context("cannot install drivers")
+    drivers::install(&drivers(), which).context("cannot install drivers")
+}
+
+/// Where the drivers are, one directory for each.
+pub(crate) fn drivers() -> PathBuf {
+    layout::target().join("drivers")
 }
 
 /// Says what is missing, and fails if anything is. Drivers are not looked at: they are installed
