@@ -33,6 +33,7 @@ ASSIGNMENT = re.compile(r"\s*(\w+)\s*=\s*('(?:[^']|'')*'|[^\s,]+)\s*,?")
 WAIT = re.compile(r"system\$wait\s*\(\s*(\d+(?:\.\d+)?)\s*\)", re.I)
 USE_OTHER = re.compile(r"\s*use\s+(role|warehouse)\s+\"?(\w+)\"?\s*;?\s*$", re.I)
 USE_SECONDARY = re.compile(r"\s*use\s+secondary\s+roles\b", re.I)
+MISSING = re.compile(r"Table with name (\S+) does not exist")
 CANCEL_ALL = re.compile(r"\s*select\s+system\$cancel_all_queries\s*\(", re.I)
 
 
@@ -239,6 +240,8 @@ def _translate(error: Exception, cancelled: threading.Event) -> SqlError:
         return SqlError("001003", "42000", f"SQL compilation error:\n{_first_line(error)}")
     if isinstance(error, snowflake.connector.errors.Error):
         text = str(error.raw_msg or error.msg or error)
+        if missing := MISSING.search(text):
+            text = f"Object '{missing[1]}' does not exist or not authorized."
         return SqlError(f"{error.errno or 904:06d}", error.sqlstate or "42000", f"SQL compilation error:\n{text}")
     # What fakesnow does not know is an error of the statement, never of the server: drivers
     # repeat a server error without end.

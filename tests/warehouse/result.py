@@ -91,7 +91,7 @@ class Result:
             },
         }
         if self.described:
-            data["metaDataOfBinds"] = [_bind_type() for _ in range(self.binds)]
+            data["metaDataOfBinds"] = [_bind_type(place) for place in range(self.binds)]
         if self.format == "arrow":
             data["rowsetBase64"] = base64.b64encode(self.inline).decode()
         else:
@@ -111,11 +111,8 @@ def _stream(table: pa.Table) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-def _bind_type() -> dict[str, Any]:
-    return {
-        "precision": None, "scale": None, "type": "text", "nullable": True,
-        "length": encode.TEXT_LENGTH, "byteLength": encode.TEXT_LENGTH, "fields": [],
-    }  # fmt: skip
+def _bind_type(place: int) -> dict[str, Any]:
+    return {**encode.row_type(str(place + 1), "VARCHAR"), "fields": []}
 
 
 def _affected(outcome: Outcome) -> dict[str, int]:
