@@ -16,7 +16,7 @@ use agent::config;
 use agent::kernel::{Counter, Flow, Kernel, detach, netns_cookie};
 
 /// Far more than anything here takes: only a failing test waits this long.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 const BPFFS: &str = "/sys/fs/bpf";
 

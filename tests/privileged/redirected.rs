@@ -12,8 +12,9 @@ use crate::harness::{Bench, counted, ip};
 fn an_ipv4_connection_arrives_with_the_facts_of_its_process() {
     const PROGRAM: &str = r"
 import os, socket, sys
+s = socket.socket()
 os.setgid(54321); os.setuid(12345)
-s = socket.create_connection((sys.argv[1], 443))
+s.connect((sys.argv[1], 443))
 print(*s.getpeername(), flush=True)
 print(s.recv(64).decode(), flush=True)
 ";
