@@ -28,19 +28,21 @@ const IPPROTO_UDPLITE: u8 = 136;
 const EXTENSION_HEADERS_MAX: u32 = 8;
 
 /// Where a packet goes.
+///
+/// Integers only: an enum would leave the payload of the other variants unset, and the verifier
+/// refuses a copy of that.
 struct Destination {
+    /// 4 or 6.
     family: u32,
     address: [u32; 4],
-    port: Port,
+    /// Or one of the two values below, which are no ports.
+    port: u32,
 }
 
-enum Port {
-    Known(u16),
-    /// Not TCP or UDP, or a later fragment: without the first one it is of no use to anyone.
-    Absent,
-    /// The headers do not end within the limit.
-    Unreadable,
-}
+/// Not TCP or UDP, or a later fragment: without the first one it is of no use to anyone.
+const PORT_ABSENT: u32 = 1 << 16;
+/// The headers do not end within the limit.
+const PORT_UNREADABLE: u32 = 1 << 17;
 
 #[cgroup_skb(egress)]
 pub fn egress(context: SkBuffContext) -> i32 {
@@ -86,13 +88,15 @@ fn check(
         };
     }
     // The cheap questions first: most packets are of no interest, whoever sends them.
-    let reason = match destination.port {
-        Port::Known(port) if is_intercepted(port) => Counter::DroppedEgress,
-        Port::Unreadable => Counter::DroppedUnreadable,
-        Port::Known(_) | Port::Absent if is_known(&destination.address) => {
-            Counter::DroppedKnownAddress
-        }
-        Port::Known(_) | Port::Absent => return None,
+    let port = destination.port;
+    let reason = if port == PORT_UNREADABLE {
+        Counter::DroppedUnreadable
+    } else if port != PORT_ABSENT && is_intercepted(port as u16) {
+        Counter::DroppedEgress
+    } else if is_known(&destination.address) {
+        Counter::DroppedKnownAddress
+    } else {
+        return None;
     };
     if scope::covers_packet(packet, socket) {
         Some(reason)
@@ -108,15 +112,12 @@ fn reaches_listener(redirect: &Redirect, destination: &Destination) -> bool {
     } else {
         [0, 0, 0, address::LOOPBACK_V6]
     };
-    let Port::Known(port) = destination.port else {
-        return false;
-    };
     destination.family == redirect.family
         && destination.address[0] == loopback[0]
         && destination.address[1] == loopback[1]
         && destination.address[2] == loopback[2]
         && destination.address[3] == loopback[3]
-        && u32::from(port) == redirect.listener_port
+        && destination.port == redirect.listener_port
 }
 
 #[inline(always)]
@@ -137,7 +138,7 @@ fn destination_v4(packet: *mut __sk_buff) -> Option<Destination> {
     let port = if fragment_offset == 0 {
         transport(packet, load::<u8>(packet, 9)?, header_bytes)
     } else {
-        Port::Absent
+        PORT_ABSENT
     };
     Some(Destination {
         family: 4,
@@ -163,7 +164,7 @@ fn destination_v6(packet: *mut __sk_buff) -> Option<Destination> {
 }
 
 #[inline(always)]
-fn extension_headers(packet: *mut __sk_buff, first: u8) -> Port {
+fn extension_headers(packet: *mut __sk_buff, first: u8) -> u32 {
     let mut protocol = first;
     let mut offset = 40_u32;
     for _ in 0..EXTENSION_HEADERS_MAX {
@@ -175,14 +176,14 @@ fn extension_headers(packet: *mut __sk_buff, first: u8) -> Port {
         let (Some(next), Some(length)) =
             (load::<u8>(packet, offset), load::<u8>(packet, offset + 1))
         else {
-            return Port::Unreadable;
+            return PORT_UNREADABLE;
         };
         if protocol == IPPROTO_FRAGMENT {
             let Some(field) = load::<u16>(packet, offset + 2) else {
-                return Port::Unreadable;
+                return PORT_UNREADABLE;
             };
             if u16::from_be(field) & 0xfff8 != 0 {
-                return Port::Absent;
+                return PORT_ABSENT;
             }
             offset += 8;
         } else if protocol == IPPROTO_AH {
@@ -192,18 +193,18 @@ fn extension_headers(packet: *mut __sk_buff, first: u8) -> Port {
         }
         protocol = next;
     }
-    Port::Unreadable
+    PORT_UNREADABLE
 }
 
 /// The destination port, which is at the same place in the headers of TCP and UDP.
 #[inline(always)]
-fn transport(packet: *mut __sk_buff, protocol: u8, offset: u32) -> Port {
+fn transport(packet: *mut __sk_buff, protocol: u8, offset: u32) -> u32 {
     match protocol {
         IPPROTO_TCP | IPPROTO_UDP | IPPROTO_UDPLITE => match load::<u16>(packet, offset + 2) {
-            Some(port) => Port::Known(u16::from_be(port)),
-            None => Port::Unreadable,
+            Some(port) => u32::from(u16::from_be(port)),
+            None => PORT_UNREADABLE,
         },
-        _ => Port::Absent,
+        _ => PORT_ABSENT,
     }
 }
 

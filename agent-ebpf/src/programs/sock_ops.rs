@@ -37,25 +37,30 @@ fn publish(context: *mut bpf_sock_ops) {
     };
     // SAFETY: not null, and the hook holds the socket locked.
     unsafe {
+        // All are read before the family is looked at: of two reads that a branch chooses between,
+        // the compiler would make one at a computed offset, which the verifier refuses.
+        let client_v4 = read_volatile(addr_of!((*context).local_ip4));
+        let listener_v4 = read_volatile(addr_of!((*context).remote_ip4));
+        let client_v6 = [
+            read_volatile(addr_of!((*context).local_ip6[0])),
+            read_volatile(addr_of!((*context).local_ip6[1])),
+            read_volatile(addr_of!((*context).local_ip6[2])),
+            read_volatile(addr_of!((*context).local_ip6[3])),
+        ];
+        let listener_v6 = [
+            read_volatile(addr_of!((*context).remote_ip6[0])),
+            read_volatile(addr_of!((*context).remote_ip6[1])),
+            read_volatile(addr_of!((*context).remote_ip6[2])),
+            read_volatile(addr_of!((*context).remote_ip6[3])),
+        ];
         let key = &raw mut (*storage).key;
         (*key).netns_cookie = (*storage).flow.netns_cookie;
         if (*storage).family == 4 {
-            (*key).client_address = address::mapped(read_volatile(addr_of!((*context).local_ip4)));
-            (*key).listener_address =
-                address::mapped(read_volatile(addr_of!((*context).remote_ip4)));
+            (*key).client_address = address::mapped(client_v4);
+            (*key).listener_address = address::mapped(listener_v4);
         } else {
-            (*key).client_address = [
-                read_volatile(addr_of!((*context).local_ip6[0])),
-                read_volatile(addr_of!((*context).local_ip6[1])),
-                read_volatile(addr_of!((*context).local_ip6[2])),
-                read_volatile(addr_of!((*context).local_ip6[3])),
-            ];
-            (*key).listener_address = [
-                read_volatile(addr_of!((*context).remote_ip6[0])),
-                read_volatile(addr_of!((*context).remote_ip6[1])),
-                read_volatile(addr_of!((*context).remote_ip6[2])),
-                read_volatile(addr_of!((*context).remote_ip6[3])),
-            ];
+            (*key).client_address = client_v6;
+            (*key).listener_address = listener_v6;
         }
         (*key).client_port = read_volatile(addr_of!((*context).local_port));
         // In network byte order, in the upper half on little-endian machines.

@@ -29,12 +29,13 @@ use std::net::IpAddr;
 use std::os::fd::AsFd as _;
 use std::path::Path;
 
-use agent_ebpf::{Counter, Listener, SCOPES_MAX, Scope};
+use agent_ebpf::{Listener, SCOPES_MAX, Scope};
 
 use crate::config;
 use loader::{Loaded, Pins};
 use scope::{ScopeId, Tree};
 
+pub use agent_ebpf::Counter;
 pub use error::KernelError;
 pub use flows::{Flow, FlowError, Flows};
 pub use netns::netns_cookie;
