@@ -64,7 +64,7 @@ async fn connect(
     Result<Hello, AcceptError>,
 ) {
     let (near, far) = tokio::io::duplex(64 * 1024);
-    let serving = async {
+    let serving = Box::pin(async {
         let Peeked { stream, outcome } = peek(far).await;
         let hello = outcome.unwrap();
         let mut stream = terminator.accept(stream).await?;
@@ -73,16 +73,16 @@ async fn connect(
         stream.write_all(&bytes).await.unwrap();
         stream.flush().await.unwrap();
         Ok(hello)
-    };
+    });
     let name = ServerName::try_from(name.to_owned()).unwrap();
-    let asking = async {
+    let asking = Box::pin(async {
         let mut stream = connector.connect(name, near).await?;
         stream.write_all(b"ping").await?;
         let mut bytes = [0; 4];
         stream.read_exact(&mut bytes).await?;
         assert_eq!(&bytes, b"ping");
         Ok(stream)
-    };
+    });
     tokio::join!(asking, serving)
 }
 
