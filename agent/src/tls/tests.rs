@@ -64,25 +64,26 @@ async fn connect(
     Result<Hello, AcceptError>,
 ) {
     let (near, far) = tokio::io::duplex(64 * 1024);
-    let serving = async {
+    let serving = Box::pin(async {
         let Peeked { stream, outcome } = peek(far).await;
         let hello = outcome.unwrap();
-        let mut stream = terminator.accept(stream).await?;
+        let judged = hello.server_name.clone().unwrap();
+        let mut stream = terminator.accept(stream, &judged).await?;
         let mut bytes = [0; 4];
         stream.read_exact(&mut bytes).await.unwrap();
         stream.write_all(&bytes).await.unwrap();
         stream.flush().await.unwrap();
         Ok(hello)
-    };
+    });
     let name = ServerName::try_from(name.to_owned()).unwrap();
-    let asking = async {
+    let asking = Box::pin(async {
         let mut stream = connector.connect(name, near).await?;
         stream.write_all(b"ping").await?;
         let mut bytes = [0; 4];
         stream.read_exact(&mut bytes).await?;
         assert_eq!(&bytes, b"ping");
         Ok(stream)
-    };
+    });
     tokio::join!(asking, serving)
 }
 
@@ -157,13 +158,27 @@ async fn a_name_that_is_not_ours_gets_no_certificate() {
     assert!(matches!(hello.unwrap_err(), AcceptError::Tls(_)));
 }
 
+#[tokio::test]
+async fn the_name_of_the_handshake_must_be_the_one_that_was_judged() {
+    let fixture = fixture();
+    let connector = client(Some(&fixture.ca_pem), BOTH, &[]);
+    let (near, far) = tokio::io::duplex(64 * 1024);
+    let name = ServerName::try_from("other.snowflakecomputing.com").unwrap();
+    let stream = Prefixed::new(bytes::Bytes::new(), far);
+    let (_, accepted) = tokio::join!(
+        connector.connect(name, near),
+        fixture.terminator.accept(stream, NAME)
+    );
+    assert!(matches!(accepted.unwrap_err(), AcceptError::NameChanged));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_handshake_that_stalls_ends_in_time() {
     let fixture = fixture();
     let (near, far) = tokio::io::duplex(64 * 1024);
     let prefixed = Prefixed::new(bytes::Bytes::from_static(&[22, 3, 1]), far);
     let before = tokio::time::Instant::now();
-    let error = fixture.terminator.accept(prefixed).await.unwrap_err();
+    let error = fixture.terminator.accept(prefixed, NAME).await.unwrap_err();
     assert!(matches!(error, AcceptError::Timeout), "{error:?}");
     assert_eq!(before.elapsed().as_secs(), LIMIT.as_secs());
     drop(near);
@@ -175,7 +190,7 @@ async fn a_client_that_goes_away_is_told_apart() {
     let (near, far) = tokio::io::duplex(64 * 1024);
     drop(near);
     let prefixed = Prefixed::new(bytes::Bytes::from_static(&[22, 3, 1]), far);
-    let error = fixture.terminator.accept(prefixed).await.unwrap_err();
+    let error = fixture.terminator.accept(prefixed, NAME).await.unwrap_err();
     assert!(matches!(error, AcceptError::Closed), "{error:?}");
 }
 

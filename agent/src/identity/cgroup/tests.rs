@@ -10,7 +10,7 @@ const POD: &str = "72f7f152-440c-66ac-9084-e0fc1d8a910c";
 const POD_: &str = "72f7f152_440c_66ac_9084_e0fc1d8a910c";
 
 /// What is expected beside the anchor.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Expected {
     unit: Option<&'static str>,
     slice: Option<&'static str>,

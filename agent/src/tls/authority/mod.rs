@@ -9,6 +9,7 @@ mod root;
 #[cfg(test)]
 mod tests;
 
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
@@ -78,6 +79,7 @@ impl Authority {
         let names = SnowflakeNames::new(names).map_err(AuthorityError::Name)?;
         std::fs::DirBuilder::new()
             .recursive(true)
+            .mode(0o755)
             .create(dir)
             .map_err(|source| AuthorityError::Directory {
                 path: dir.to_owned(),

@@ -216,10 +216,11 @@ fn an_encrypted_hello_is_told() {
 
 #[track_caller]
 fn check_malformed(bytes: &[u8], expected: &str) {
-    match parse_at_once(bytes).unwrap_err() {
-        HelloError::Malformed { rule } => assert_eq!(rule, expected),
-        other => panic!("{other:?}"),
-    }
+    let error = parse_at_once(bytes).unwrap_err();
+    assert!(
+        matches!(error, HelloError::Malformed { rule } if rule == expected),
+        "{error:?}"
+    );
 }
 
 #[test]
@@ -300,10 +301,11 @@ async fn what_is_not_tls_is_told_from_http() {
         (&[0x80, 0x2e, 1, 0, 2], false),
         (&[22, 5, 5, 5], false),
     ] {
-        match outcome_of(&[sent]).await.unwrap_err() {
-            HelloError::NotTls { looks_like_http } => assert_eq!(looks_like_http, http),
-            other => panic!("{other:?}"),
-        }
+        let error = outcome_of(&[sent]).await.unwrap_err();
+        assert!(
+            matches!(error, HelloError::NotTls { looks_like_http } if looks_like_http == http),
+            "{error:?}"
+        );
     }
 }
 
@@ -311,10 +313,11 @@ async fn what_is_not_tls_is_told_from_http() {
 async fn a_hello_that_ends_early_is_truncated() {
     let bytes = real_hello(NAME, &[]);
     for end in [0, 1, 5, 9, bytes.len() - 1] {
-        match outcome_of(&[&bytes[..end]]).await.unwrap_err() {
-            HelloError::Truncated { received } => assert_eq!(received, end),
-            other => panic!("{other:?}"),
-        }
+        let error = outcome_of(&[&bytes[..end]]).await.unwrap_err();
+        assert!(
+            matches!(error, HelloError::Truncated { received } if received == end),
+            "{error:?}"
+        );
     }
 }
 
