@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use super::secret::{Secret, SecretError, Source};
+use crate::credential::secret::{Secret, SecretError, Source};
 use crate::upstream::{BodyError, ConnectError, Connector, Endpoint};
 
 /// An identity provider answers within a second; a login waits for it.
