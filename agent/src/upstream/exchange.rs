@@ -198,10 +198,7 @@ impl Exchange {
         let answer = sender
             .send_request(request)
             .await
-            .map_err(|source| UpstreamError::Reset {
-                host: host.clone(),
-                source,
-            })?;
+            .map_err(|source| UpstreamError::from_request(host, source))?;
         let (parts, body) = answer.into_parts();
         Ok(Answer {
             status: parts.status,

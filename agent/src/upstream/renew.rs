@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::error::UpstreamError;
 use super::exchange::{JSON, Message, request_id};
 use super::send::Upstream;
-use super::session::UpstreamSession;
+use super::session::{Tokens, UpstreamSession};
 use crate::http::Method;
 use crate::snowflake::{AnswerError, renew};
 
@@ -26,22 +26,21 @@ impl Upstream {
         if !session.is_due(now)? {
             return Ok(false);
         }
-        let generation = session.tokens()?.generation;
-        self.renew(session, generation).await?;
+        self.renew(session, session.tokens()?).await?;
         Ok(true)
     }
 
-    /// Renews unless someone else has done so since `generation` was read.
+    /// Renews unless someone else has done so since `seen` was read.
     ///
     /// Runs on its own: if it was dropped between Snowflake's answer and our keeping it, the new
     /// tokens would be gone and the old ones perhaps too.
     pub(super) async fn renew(
         &self,
         session: &UpstreamSession,
-        generation: u64,
+        seen: Tokens,
     ) -> Result<(), UpstreamError> {
         let (this, session_of_task) = (self.clone(), session.clone());
-        let task = tokio::spawn(async move { this.renew_now(&session_of_task, generation).await });
+        let task = tokio::spawn(async move { this.renew_now(&session_of_task, &seen).await });
         task.await.unwrap_or_else(|_stopped| {
             Err(UpstreamError::Stopped {
                 host: session.host().to_owned(),
@@ -52,12 +51,18 @@ impl Upstream {
     async fn renew_now(
         &self,
         session: &UpstreamSession,
-        generation: u64,
+        seen: &Tokens,
     ) -> Result<(), UpstreamError> {
         let turn = session.renewal_turn().await;
         let tokens = session.tokens()?;
-        if tokens.generation != generation {
+        if tokens.generation != seen.generation {
             return Ok(());
+        }
+        // Those who wait in line behind a renewal that failed would each wait as long again.
+        if tokens.failures != seen.failures {
+            return Err(UpstreamError::RenewalFailed {
+                host: session.host().to_owned(),
+            });
         }
         if UpstreamSession::is_beyond_renewal(&tokens, Instant::now()) {
             return Err(session.lose(Some(MASTER_EXPIRED.to_owned())));
@@ -95,6 +100,9 @@ impl Upstream {
                         host: host.to_owned(),
                     }),
                 });
+        if outcome.is_err() {
+            session.count_failure();
+        }
         if let Some(metrics) = &self.exchange.metrics {
             metrics.renewal(&outcome);
         }

@@ -187,7 +187,7 @@ impl Upstream {
             };
             match peek.code.as_deref() {
                 Some(SESSION_EXPIRED) if !peek.success && !renewed => {
-                    self.renew(session, tokens.generation).await?;
+                    self.renew(session, tokens.clone()).await?;
                     renewed = true;
                 }
                 Some(code) if !peek.success && SESSION_ENDED.contains(&code) => {

@@ -96,7 +96,8 @@ async fn other_failures_are_told_at_once() {
             matches!(error, UpstreamError::Status { .. })
         });
     }
-    let malformed: [fn() -> Reply; 4] = [
+    let malformed: [fn() -> Reply; 5] = [
+        || Reply::Full(b"SMTP ready\r\n\r\n".to_vec()),
         || Reply::json("<html>"),
         || Reply::json(""),
         || Reply::json("null"),
