@@ -11,7 +11,8 @@ use std::sync::Arc;
 use rustls::{ClientConfig, RootCertStore};
 
 use super::*;
-use crate::config::{Credential, SecretSource};
+use crate::config::{Credential, CredentialKind, SecretSource};
+use crate::snowflake::login::LoginProof;
 
 const MARKER: &str = "m4rk3r-s3cr3t";
 

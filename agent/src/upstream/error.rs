@@ -66,6 +66,8 @@ pub enum UpstreamError {
         because(code)
     )]
     SessionLost { host: String, code: Option<String> },
+    #[error("the session at `{host}` could not be renewed a moment ago: try again")]
+    RenewalFailed { host: String },
     #[error("Snowflake refused the login of credential `{credential}` ({code}): {message}")]
     LoginRefused {
         credential: String,
@@ -100,6 +102,7 @@ impl UpstreamError {
             | Self::Encoding { .. }
             | Self::Malformed { .. }
             | Self::SessionLost { .. }
+            | Self::RenewalFailed { .. }
             | Self::LoginRefused { .. }
             | Self::RoleRefused { .. }
             | Self::ChunkExpired { .. }
@@ -124,6 +127,7 @@ impl UpstreamError {
             Self::Encoding { .. } => "encoding",
             Self::Malformed { .. } => "malformed",
             Self::SessionLost { .. } => "session_lost",
+            Self::RenewalFailed { .. } => "renewal_failed",
             Self::LoginRefused { .. } => "login_refused",
             Self::RoleRefused { .. } => "role_refused",
             Self::ChunkExpired { .. } => "chunk_expired",
@@ -147,6 +151,15 @@ impl UpstreamError {
             | ConnectError::Tcp { .. }
             | ConnectError::Timeout
             | ConnectError::Http(_) => Self::Connect { host, source },
+        }
+    }
+
+    pub(super) fn from_request(host: &str, source: hyper::Error) -> Self {
+        let host = host.to_owned();
+        if source.is_parse() {
+            Self::Malformed { host }
+        } else {
+            Self::Reset { host, source }
         }
     }
 

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use ring::rand::{SecureRandom as _, SystemRandom};
 use zeroize::Zeroizing;
 
 use super::body;
@@ -197,10 +198,7 @@ impl Exchange {
         let answer = sender
             .send_request(request)
             .await
-            .map_err(|source| UpstreamError::Reset {
-                host: host.clone(),
-                source,
-            })?;
+            .map_err(|source| UpstreamError::from_request(host, source))?;
         let (parts, body) = answer.into_parts();
         Ok(Answer {
             status: parts.status,
@@ -227,3 +225,21 @@ fn refused(host: &str, status: StatusCode) -> UpstreamError {
         UpstreamError::Status { host, status }
     }
 }
+
+/// A random UUID, version 4.
+pub(super) fn request_id(host: &str) -> Result<String, UpstreamError> {
+    let mut bytes = [0; 16];
+    if SystemRandom::new().fill(&mut bytes).is_err() {
+        return Err(UpstreamError::Stopped {
+            host: host.to_owned(),
+        });
+    }
+    let bits = u128::from_be_bytes(bytes);
+    let bits = bits & !(0xf << 76) | (0x4 << 76);
+    let bits = bits & !(0x3 << 62) | (0x2 << 62);
+    let (a, b, c) = (bits >> 96, (bits >> 80) & 0xffff, (bits >> 64) & 0xffff);
+    let (d, e) = ((bits >> 48) & 0xffff, bits & 0xffff_ffff_ffff);
+    Ok(format!("{a:08x}-{b:04x}-{c:04x}-{d:04x}-{e:012x}"))
+}
+
+pub(super) const JSON: &str = "application/json";

@@ -10,9 +10,11 @@ mod body;
 mod connect;
 mod error;
 mod exchange;
+mod login;
 mod metrics;
 mod pool;
 mod proof;
+mod renew;
 mod send;
 mod session;
 

@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, header};
-use ring::rand::{SecureRandom as _, SystemRandom};
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use zeroize::Zeroizing;
@@ -19,13 +17,13 @@ use super::pool::Pool;
 use super::proof::{Key, Unmasked, UnmaskedBody};
 use super::session::UpstreamSession;
 use crate::config::{self, Limits};
-use crate::credential::{Proof, account_identifier};
+use crate::credential::Proof;
 use crate::http::Method;
 use crate::record::Recorded;
-use crate::snowflake::login::{self, LoginAnswer, LoginIdentity};
-use crate::snowflake::{
-    AnswerError, Login, Operation, renew, request::upstream_request, result::peek,
-};
+use crate::snowflake::Operation;
+use crate::snowflake::login::LoginAnswer;
+use crate::snowflake::request::upstream_request;
+use crate::snowflake::result::peek;
 
 /// A logout is a courtesy: nobody waits for it, and the daemon must be able to stop.
 const LOGOUT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -44,9 +42,9 @@ pub struct Target {
 /// The way to Snowflake and to chunk storage; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Upstream {
-    exchange: Exchange,
+    pub(super) exchange: Exchange,
     /// For one operation with all its tries.
-    timeout: Duration,
+    pub(super) timeout: Duration,
 }
 
 impl Upstream {
@@ -149,111 +147,6 @@ impl Upstream {
         }
     }
 
-    /// Renews the tokens if three quarters of their time are over; true if it did.
-    ///
-    /// # Errors
-    ///
-    /// [`UpstreamError::SessionLost`] when they cannot be renewed any more; anything else is worth
-    /// another call later.
-    pub async fn renew_due(
-        &self,
-        session: &UpstreamSession,
-        now: Instant,
-    ) -> Result<bool, UpstreamError> {
-        if !session.is_due(now)? {
-            return Ok(false);
-        }
-        let generation = session.tokens()?.generation;
-        self.renew(session, generation).await?;
-        Ok(true)
-    }
-
-    pub(super) async fn log_in(
-        &self,
-        login: &Login,
-        target: &Target,
-        credential: &config::Credential,
-        proof: &Proof,
-        query_tag: &str,
-    ) -> Result<(UpstreamSession, LoginAnswer), UpstreamError> {
-        let account_name = account_identifier(&target.account_name);
-        let identity = LoginIdentity {
-            account_name: &account_name,
-            login_name: credential.user.as_deref(),
-            proof: proof.as_login_proof(),
-            role: role(login, credential)?,
-            // The configuration's choice first: a warehouse costs.
-            warehouse: credential
-                .warehouse
-                .as_deref()
-                .or(login.warehouse.as_deref()),
-            // Where names are looked up is the client's affair.
-            database: login.database.as_deref().or(credential.database.as_deref()),
-            schema: login.schema.as_deref().or(credential.schema.as_deref()),
-            session_parameters: &credential.session_parameters,
-            query_tag,
-        };
-        let host = target.host.clone();
-        let request_id = request_id(&host)?;
-        let (path, body) = login::upstream_request(login, &identity, &request_id);
-        let attempt = Attempt {
-            endpoint: Endpoint {
-                host,
-                port: target.address.port(),
-                address: Some(target.address),
-            },
-            user_agent: user_agent(login),
-            path,
-            body: Bytes::from_owner(body),
-            credential: credential.name.clone(),
-            secret: proof.clone(),
-        };
-        let (tell, told) = oneshot::channel();
-        let this = self.clone();
-        drop(tokio::spawn(async move {
-            let outcome = this.attempt(attempt).await;
-            if let Err(Ok((session, _answer))) = tell.send(outcome) {
-                this.logout(&session).await;
-            }
-        }));
-        told.await.unwrap_or_else(|_gone| {
-            Err(UpstreamError::Stopped {
-                host: target.host.clone(),
-            })
-        })
-    }
-
-    async fn attempt(
-        &self,
-        attempt: Attempt,
-    ) -> Result<(UpstreamSession, LoginAnswer), UpstreamError> {
-        let host = attempt.endpoint.host.clone();
-        let work = self
-            .exchange
-            .json(&attempt.endpoint, |_tries| Ok(attempt.message()));
-        let body = self.timed(&host, work).await.map(Zeroizing::new)?;
-        let mut answer = match login::parse_answer(&body) {
-            Ok(answer) => answer,
-            Err(AnswerError::Malformed) => return Err(UpstreamError::Malformed { host }),
-            Err(AnswerError::Refused { code, message }) => {
-                let message = attempt.secret.scrub(message);
-                let credential = attempt.credential;
-                return Err(UpstreamError::LoginRefused {
-                    credential,
-                    code,
-                    message,
-                });
-            }
-        };
-        let session = UpstreamSession::new(
-            attempt.endpoint,
-            attempt.credential,
-            attempt.user_agent,
-            &mut answer,
-        );
-        Ok((session, answer))
-    }
-
     pub(super) async fn perform(
         &self,
         operation: Operation,
@@ -294,7 +187,7 @@ impl Upstream {
             };
             match peek.code.as_deref() {
                 Some(SESSION_EXPIRED) if !peek.success && !renewed => {
-                    self.renew(session, tokens.generation).await?;
+                    self.renew(session, tokens.clone()).await?;
                     renewed = true;
                 }
                 Some(code) if !peek.success && SESSION_ENDED.contains(&code) => {
@@ -350,75 +243,8 @@ impl Upstream {
         ))
     }
 
-    /// Renews unless someone else has done so since `generation` was read.
-    ///
-    /// Runs on its own: if it was dropped between Snowflake's answer and our keeping it, the new
-    /// tokens would be gone and the old ones perhaps too.
-    async fn renew(&self, session: &UpstreamSession, generation: u64) -> Result<(), UpstreamError> {
-        let (this, session_of_task) = (self.clone(), session.clone());
-        let task = tokio::spawn(async move { this.renew_now(&session_of_task, generation).await });
-        task.await.unwrap_or_else(|_stopped| {
-            Err(UpstreamError::Stopped {
-                host: session.host().to_owned(),
-            })
-        })
-    }
-
-    async fn renew_now(
-        &self,
-        session: &UpstreamSession,
-        generation: u64,
-    ) -> Result<(), UpstreamError> {
-        let turn = session.renewal_turn().await;
-        let tokens = session.tokens()?;
-        if tokens.generation != generation {
-            return Ok(());
-        }
-        if UpstreamSession::is_beyond_renewal(&tokens, Instant::now()) {
-            return Err(session.lose(Some(MASTER_EXPIRED.to_owned())));
-        }
-        let host = session.host();
-        let (path, body) = renew::upstream_request(&tokens.session, &request_id(host)?);
-        let body = Bytes::from_owner(body);
-        let next = |_tries| {
-            let (method, user_agent) = (Method::Post, session.user_agent());
-            Message::to_account(method, path.clone(), body.clone(), JSON, user_agent)
-                .authorised(&tokens.master)
-                .ok_or_else(|| UpstreamError::Malformed {
-                    host: host.to_owned(),
-                })
-        };
-        let work = self.exchange.json(session.endpoint(), next);
-        let outcome = tokio::time::timeout(self.timeout, work)
-            .await
-            .unwrap_or_else(|_elapsed| {
-                Err(UpstreamError::Timeout {
-                    host: host.to_owned(),
-                    timeout: self.timeout,
-                })
-            });
-        let outcome =
-            outcome
-                .map(Zeroizing::new)
-                .and_then(|body| match renew::parse_answer(&body) {
-                    Ok(renewed) => {
-                        session.replace(renewed);
-                        Ok(())
-                    }
-                    Err(AnswerError::Refused { code, .. }) => Err(session.lose(Some(code))),
-                    Err(AnswerError::Malformed) => Err(UpstreamError::Malformed {
-                        host: host.to_owned(),
-                    }),
-                });
-        if let Some(metrics) = &self.exchange.metrics {
-            metrics.renewal(&outcome);
-        }
-        drop(turn);
-        outcome
-    }
-
     /// Bounds the whole of an operation, and counts it.
-    async fn timed<T>(
+    pub(super) async fn timed<T>(
         &self,
         host: &str,
         work: impl Future<Output = Result<T, UpstreamError>> + Send,
@@ -439,23 +265,6 @@ impl Upstream {
     }
 }
 
-/// One login, owned, so that it can outlive its caller.
-struct Attempt {
-    endpoint: Endpoint,
-    user_agent: HeaderValue,
-    path: String,
-    body: Bytes,
-    credential: String,
-    secret: Proof,
-}
-
-impl Attempt {
-    fn message(&self) -> Message {
-        let (path, body) = (self.path.clone(), self.body.clone());
-        Message::to_account(Method::Post, path, body, JSON, &self.user_agent)
-    }
-}
-
 fn message(
     operation: &Operation,
     query_tag: &str,
@@ -472,56 +281,8 @@ fn message(
     ))
 }
 
-/// The role to log in with: the client's wish if the configuration allows it.
-fn role<'a>(
-    login: &'a Login,
-    credential: &'a config::Credential,
-) -> Result<Option<&'a str>, UpstreamError> {
-    let Some(wish) = login.role.as_deref().filter(|role| !role.is_empty()) else {
-        return Ok(credential.role.as_deref());
-    };
-    let mut allowed = credential.role.iter().chain(&credential.roles);
-    match allowed.find(|role| role.eq_ignore_ascii_case(wish)) {
-        Some(role) => Ok(Some(role)),
-        None => Err(UpstreamError::RoleRefused {
-            credential: credential.name.clone(),
-            role: wish.to_owned(),
-        }),
-    }
-}
-
-/// The driver's name first, because the service may choose formats by it, then ours.
-fn user_agent(login: &Login) -> HeaderValue {
-    const OURS: &str = concat!("snowfence/", env!("CARGO_PKG_VERSION"));
-    let text = format!(
-        "{}/{} {OURS}",
-        login.client_app_id, login.client_app_version
-    );
-    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(OURS))
-}
-
-/// A random UUID, version 4.
-fn request_id(host: &str) -> Result<String, UpstreamError> {
-    let mut bytes = [0; 16];
-    if SystemRandom::new().fill(&mut bytes).is_err() {
-        return Err(UpstreamError::Stopped {
-            host: host.to_owned(),
-        });
-    }
-    let bits = u128::from_be_bytes(bytes);
-    let bits = bits & !(0xf << 76) | (0x4 << 76);
-    let bits = bits & !(0x3 << 62) | (0x2 << 62);
-    let (a, b, c) = (bits >> 96, (bits >> 80) & 0xffff, (bits >> 64) & 0xffff);
-    let (d, e) = ((bits >> 48) & 0xffff, bits & 0xffff_ffff_ffff);
-    Ok(format!("{a:08x}-{b:04x}-{c:04x}-{d:04x}-{e:012x}"))
-}
-
-const JSON: &str = "application/json";
-
 /// The session token has expired; the master token renews it.
 const SESSION_EXPIRED: &str = "390112";
-
-const MASTER_EXPIRED: &str = "390114";
 
 /// Codes after which only a new login helps: no token, bad token, session gone, and what follows a
 /// renewal that did not help.
@@ -531,6 +292,6 @@ const SESSION_ENDED: [&str; 7] = [
     "390111",
     SESSION_EXPIRED,
     "390113",
-    MASTER_EXPIRED,
+    "390114",
     "390115",
 ];

@@ -41,6 +41,8 @@ pub(super) struct Tokens {
     pub(super) master: Arc<Zeroizing<String>>,
     /// Tells whether someone else has renewed meanwhile.
     pub(super) generation: u64,
+    /// Tells whether someone else has tried to and failed.
+    pub(super) failures: u64,
     renew_at: Instant,
     master_until: Instant,
 }
@@ -62,6 +64,7 @@ impl Tokens {
             session: Arc::new(session),
             master: Arc::new(master),
             generation,
+            failures: 0,
             renew_at,
             master_until,
         }
@@ -162,6 +165,12 @@ impl UpstreamSession {
             renewed.master_validity,
             generation,
         );
+    }
+
+    /// Tells those who wait for their turn that this one did not help.
+    pub(super) fn count_failure(&self) {
+        let mut state = self.state();
+        state.tokens.failures = state.tokens.failures.wrapping_add(1);
     }
 
     /// Marks the session as lost, for every later use too.

@@ -31,8 +31,8 @@ async fn play(replies: Vec<fn() -> Reply>) -> (Result<Bytes, UpstreamError>, usi
 
 #[tokio::test]
 async fn transient_failures_are_tried_again() {
-    let cases: [(&str, fn() -> Reply); 6] = [
-        ("reset", || Reply::Reset),
+    let cases = [
+        ("reset", (|| Reply::Reset) as fn() -> Reply),
         ("closed", || Reply::Cut(Vec::new())),
         ("truncated", || {
             Reply::Cut(b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{".to_vec())
@@ -96,7 +96,8 @@ async fn other_failures_are_told_at_once() {
             matches!(error, UpstreamError::Status { .. })
         });
     }
-    let malformed: [fn() -> Reply; 4] = [
+    let malformed: [fn() -> Reply; 5] = [
+        || Reply::Full(b"SMTP ready\r\n\r\n".to_vec()),
         || Reply::json("<html>"),
         || Reply::json(""),
         || Reply::json("null"),

@@ -159,3 +159,42 @@ async fn a_renewal_outlives_the_request_that_asked_for_it() {
     let renewals = server.paths().iter().filter(|path| *path == RENEW).count();
     assert_eq!(renewals, 1);
 }
+
+#[tokio::test]
+async fn a_failed_renewal_is_not_repeated_by_those_who_waited_for_it() {
+    let (server, upstream, session) = session(limits(), |seen, _| {
+        if seen.line.starts_with(RENEW) {
+            Reply::status(500)
+        } else {
+            Reply::json(EXPIRED)
+        }
+    })
+    .await;
+    let tokens = session.tokens().unwrap();
+    let turn = session.renewal_turn().await;
+    let tasks: Vec<_> = (0..8)
+        .map(|_| {
+            let (upstream, session) = (upstream.clone(), session.clone());
+            let seen = tokens.clone();
+            tokio::spawn(async move { upstream.renew(&session, seen).await })
+        })
+        .collect();
+    settle().await;
+    drop(turn);
+    let mut outcomes = Vec::new();
+    for task in tasks {
+        outcomes.push(task.await.unwrap().unwrap_err().outcome());
+    }
+    outcomes.sort_unstable();
+    let waited = ["renewal_failed"; 7];
+    assert_eq!(outcomes, [waited.as_slice(), &["status"]].concat());
+    assert_eq!(server.paths(), [LOGIN, RENEW]);
+
+    // It was not the end of the session: the next request tries again.
+    let error = ask(&upstream, &session).await.unwrap_err();
+    assert!(
+        matches!(error, UpstreamError::Status { status: 500, .. }),
+        "{error}"
+    );
+    assert_eq!(server.paths(), [LOGIN, RENEW, QUERY, RENEW]);
+}

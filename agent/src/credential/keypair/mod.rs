@@ -16,7 +16,7 @@ use serde::Serialize;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::secret::Secret;
+use crate::credential::secret::Secret;
 
 /// Snowflake accepts up to an hour; the token is used at once, so what leaks is soon worthless.
 const LIFETIME: Duration = Duration::from_secs(60);

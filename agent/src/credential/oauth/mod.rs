@@ -13,11 +13,15 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use super::secret::{Secret, SecretError, Source};
+use crate::credential::secret::{Secret, SecretError, Source};
 use crate::upstream::{BodyError, ConnectError, Connector, Endpoint};
 
 /// An identity provider answers within a second; a login waits for it.
 const TOKEN_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How long one waits while others ask: one exchange, with the command before it that gives the
+/// client secret.
+const TURN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Tokens with many claims reach 20 KB.
 const TOKEN_ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -52,6 +56,8 @@ pub enum OauthError {
     },
     #[error("the token endpoint `{host}` did not answer within {} s", TOKEN_TIMEOUT.as_secs())]
     Timeout { host: String },
+    #[error("others still wait for the token endpoint `{host}`")]
+    Busy { host: String },
     #[error("cannot read the answer of the token endpoint `{host}`")]
     Body {
         host: String,
@@ -151,7 +157,8 @@ impl ClientCredentials {
 
     /// An access token that is valid for long enough to log in with it.
     pub(super) async fn token(&self) -> Result<Secret, OauthError> {
-        let mut cache = self.cache.lock().await;
+        let turn = tokio::time::timeout(TURN_TIMEOUT, self.cache.lock()).await;
+        let mut cache = turn.map_err(|_elapsed| OauthError::Busy { host: self.host() })?;
         let now = Instant::now();
         if let Some(cached) = cache.as_ref()
             && now + REFRESH_AHEAD < cached.expires
