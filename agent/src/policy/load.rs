@@ -220,9 +220,9 @@ fn add_file<'a>(
     problems: &mut Vec<Problem>,
 ) {
     let (name, text) = file;
-    let mut wrong = |id: &str, message: String| {
-        let at = text.rfind(&format!("@id(\"{id}\")")).unwrap_or_default();
-        let (line, column) = place(text, at);
+    let mut wrong = |policy: &str, message: String| {
+        // What Cedar read from text, it shows as that text.
+        let (line, column) = place(text, text.rfind(policy).unwrap_or_default());
         problems.push(Problem {
             file: name.to_owned(),
             line,
@@ -232,32 +232,30 @@ fn add_file<'a>(
     };
     for template in set.templates() {
         wrong(
-            template.annotation("id").unwrap_or_default(),
-            "templates are not supported".into(),
+            &template.to_string(),
+            "templates are not supported".to_owned(),
         );
     }
     for policy in set.policies() {
-        let Some(id) = policy.annotation("id").filter(|id| !id.is_empty()) else {
-            wrong(
-                "",
-                format!(
-                    "the policy has no `@id`: `{}`",
-                    first_line(&policy.to_string())
-                ),
-            );
-            continue;
-        };
-        if let Some((other, _)) = owners.get(id) {
-            wrong(
-                id,
-                format!("the id `{id}` is taken by another policy, in `{other}`"),
-            );
-            continue;
+        let shown = policy.to_string();
+        let id = policy.annotation("id").unwrap_or_default();
+        let taken = owners.get(id).map(|(other, _)| *other);
+        // A name of its own, so that the policy is validated all the same.
+        let mut key = format!("{name}, policy {}", owners.len() + 1);
+        match taken {
+            _ if id.is_empty() => wrong(&shown, "the policy has no `@id`".to_owned()),
+            Some(other) => {
+                wrong(
+                    &shown,
+                    format!("the id `{id}` is taken by another policy, in `{other}`"),
+                );
+            }
+            None => id.clone_into(&mut key),
         }
-        owners.insert(id.to_owned(), file);
-        if let Err(error) = cedar.add(policy.new_id(PolicyId::new(id))) {
-            wrong(id, error.to_string());
+        if let Err(error) = cedar.add(policy.new_id(PolicyId::new(&key))) {
+            wrong(&shown, error.to_string());
         }
+        owners.insert(key, file);
     }
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
-use proptest::prelude::{prop, prop_assert, proptest};
+use proptest::prelude::{ProptestConfig, prop, prop_assert, prop_assert_eq, proptest};
 use serde::Deserialize;
 
 use super::{
@@ -469,6 +469,9 @@ fn the_matrix_of_the_shipped_pack_is_as_reviewed() {
 }
 
 proptest! {
+    // Each case reads the schema twice.
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
     #[test]
     fn adding_a_forbid_never_turns_a_denial_into_a_permit(
         effects in prop::collection::btree_set(prop::sample::select(Effect::ALL.to_vec()), 1..4),
