@@ -156,7 +156,7 @@ mod tests {
         #[test]
         fn normalizing_twice_changes_nothing(name in "[a-zA-Z0-9_.\\-]{0,80}") {
             if let Some(once) = normalize(&name) {
-                prop_assert_eq!(normalize(&once), Some(once.clone()));
+                prop_assert_eq!(normalize(&once), Some(once));
             }
         }
     }

@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::{Authority, Prefixed};
+use super::{Authority, Prefixed, name};
 
 /// Terminates TLS for Snowflake's names.
 #[derive(Clone)]
@@ -32,6 +32,9 @@ pub enum AcceptError {
     CertificateRefused { alert: u8 },
     #[error("the client offers no HTTP/1.1")]
     NoCommonProtocol,
+    /// A second hello (TLS 1.3 allows one) asked for another name than the one that was judged.
+    #[error("the client changed the server name during the handshake")]
+    NameChanged,
     #[error("the client ended the handshake (alert {alert})")]
     Alert { alert: u8 },
     #[error("the client closed the connection during the handshake")]
@@ -82,18 +85,26 @@ impl Terminator {
         })
     }
 
-    /// Shakes hands. The stream begins with the hello that was peeked at.
+    /// Shakes hands. The stream begins with the hello that was peeked at, and the name is that
+    /// hello's: what follows is decided for this name.
     pub async fn accept<S>(
         &self,
         stream: Prefixed<S>,
+        server_name: &str,
     ) -> Result<TlsStream<Prefixed<S>>, AcceptError>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        match tokio::time::timeout(self.timeout, self.acceptor.accept(stream)).await {
-            Ok(Ok(stream)) => Ok(stream),
-            Ok(Err(error)) => Err(explain(error)),
-            Err(_elapsed) => Err(AcceptError::Timeout),
+        let stream = match tokio::time::timeout(self.timeout, self.acceptor.accept(stream)).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => return Err(explain(error)),
+            Err(_elapsed) => return Err(AcceptError::Timeout),
+        };
+        let shaken = stream.get_ref().1.server_name().and_then(name::normalize);
+        if shaken.as_deref() == Some(server_name) {
+            Ok(stream)
+        } else {
+            Err(AcceptError::NameChanged)
         }
     }
 }

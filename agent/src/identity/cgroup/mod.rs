@@ -77,12 +77,11 @@ pub fn parse(path: &str) -> Result<CgroupFacts, CgroupError> {
 fn check_unambiguous(path: &str, components: &[&str]) -> Result<(), CgroupError> {
     let mut containers = Vec::new();
     let mut pods = Vec::new();
-    let mut parent = None;
     for component in components {
-        let name = names::read(component, parent.as_ref());
+        // Read as if an engine's directory were above it: a bare id counts wherever it stands.
+        let name = names::read(component, Some(&Name::Group));
         containers.extend(name.container());
         pods.extend(name.pod());
-        parent = Some(name);
     }
     let differ = |ids: &[String]| ids.iter().any(|id| ids.first() != Some(id));
     if differ(&containers) {

@@ -32,7 +32,8 @@ pub struct Caller {
     pub comm: String,
     /// The thread group leader's `start_boottime`.
     pub start_time_ns: Option<u64>,
-    /// `exe_file->f_inode->i_ino`.
+    /// `exe_file->f_inode->i_ino`. Without it a program that replaces itself right after `connect`
+    /// passes for the one that connected.
     pub exe_inode: Option<u64>,
     /// `exe_file->f_inode->i_sb->s_dev`: 12 bits of major, 20 bits of minor number.
     pub exe_device: Option<u64>,
@@ -46,7 +47,8 @@ pub struct ProcessFacts {
     pub ancestors: Vec<Ancestor>,
 }
 
-/// The program that the process runs.
+/// The program that the process runs. It says which file was executed, not which script an
+/// interpreter reads, nor what was loaded into it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Executable {
     /// As the process's mount namespace names it.

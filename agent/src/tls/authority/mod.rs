@@ -9,6 +9,7 @@ mod root;
 #[cfg(test)]
 mod tests;
 
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
@@ -64,6 +65,8 @@ pub enum AuthorityError {
     Make(#[source] rcgen::Error),
     #[error("cannot use a key that was just made")]
     Key(#[source] rustls::Error),
+    #[error("the system gives no random numbers")]
+    Random,
     #[error("the system clock is before 1970 or after 9999")]
     Clock,
 }
@@ -76,6 +79,7 @@ impl Authority {
         let names = SnowflakeNames::new(names).map_err(AuthorityError::Name)?;
         std::fs::DirBuilder::new()
             .recursive(true)
+            .mode(0o755)
             .create(dir)
             .map_err(|source| AuthorityError::Directory {
                 path: dir.to_owned(),

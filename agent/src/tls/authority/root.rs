@@ -7,6 +7,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, CidrSubnet, DistinguishedName, DnType, GeneralSubtree,
     IsCa, KeyPair, KeyUsagePurpose, NameConstraints, PKCS_ECDSA_P256_SHA256,
 };
+use ring::rand::{SecureRandom as _, SystemRandom};
 use rustls::RootCertStore;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier as _;
@@ -45,7 +46,7 @@ fn parameters(
     let mut parameters = CertificateParams::default();
     parameters.not_before = date(not_before)?;
     parameters.not_after = date(not_after)?;
-    parameters.distinguished_name = distinguished_name(now)?;
+    parameters.distinguished_name = distinguished_name()?;
     // Leaves only: no authority below this one.
     parameters.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     parameters.key_usages = vec![
@@ -67,17 +68,18 @@ fn parameters(
     Ok(parameters)
 }
 
-/// Distinct for every authority: a trust store that holds an old and a new one of the same subject
-/// may try only the first.
-fn distinguished_name(now: SystemTime) -> Result<DistinguishedName, AuthorityError> {
-    let since_1970 = now
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map_err(|_before| AuthorityError::Clock)?;
+/// Distinct for every authority: of two with the same subject, of two hosts or of one host before
+/// and after a reinstallation, a client that trusts both may try only the first.
+fn distinguished_name() -> Result<DistinguishedName, AuthorityError> {
+    let mut random = [0; 8];
+    SystemRandom::new()
+        .fill(&mut random)
+        .map_err(|_unspecified| AuthorityError::Random)?;
     let mut name = DistinguishedName::new();
     name.push(DnType::OrganizationName, "Snowfence");
     name.push(
         DnType::CommonName,
-        format!("Snowfence host CA {}", since_1970.as_secs()),
+        format!("Snowfence host CA {:016x}", u64::from_be_bytes(random)),
     );
     Ok(name)
 }
