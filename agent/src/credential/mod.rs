@@ -8,11 +8,12 @@
 mod command;
 mod keypair;
 mod oauth;
+mod proof;
+mod prover;
 mod secret;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use thiserror::Error;
@@ -21,25 +22,16 @@ use tokio_rustls::TlsConnector;
 pub use command::CommandError;
 pub use keypair::{KeyError, account_identifier};
 pub use oauth::{OauthError, Reason};
+pub use proof::Proof;
 pub use secret::{Secret, SecretError};
 
-use crate::config::{self, CredentialKind};
+use crate::config;
 use crate::upstream::Connector;
 use keypair::KeyPair;
-use oauth::ClientCredentials;
-use secret::Source;
+use prover::{Prover, parse_aside};
 
 /// The longest silence of a token endpoint on an open connection.
 const OAUTH_SILENCE_MAX: Duration = Duration::from_secs(15);
-
-/// What Snowflake is shown at login.
-#[derive(Clone, Debug)]
-pub enum Proof {
-    Jwt(Secret),
-    ProgrammaticAccessToken(Secret),
-    Oauth(Secret),
-    Password(Secret),
-}
 
 /// All configured credentials, opened.
 #[derive(Debug)]
@@ -82,24 +74,6 @@ pub enum CredentialError {
 struct Opened {
     credential: config::Credential,
     prover: Prover,
-}
-
-#[derive(Debug)]
-enum Prover {
-    /// Parsed at the start.
-    KeyPair {
-        user: String,
-        key: Arc<KeyPair>,
-    },
-    /// Parsed when it is used, because a command gives the key or its passphrase.
-    KeyPairOnDemand {
-        user: String,
-        private_key: Source,
-        passphrase: Option<Source>,
-    },
-    ProgrammaticAccessToken(Source),
-    Oauth(Box<ClientCredentials>),
-    Password(Source),
 }
 
 impl Credentials {
@@ -212,95 +186,6 @@ impl Opened {
                 source,
             })
     }
-}
-
-impl Prover {
-    fn open(
-        credential: &config::Credential,
-        credentials_directory: Option<&Path>,
-        connector: &Connector,
-    ) -> Result<Self, CredentialError> {
-        let name = || credential.name.clone();
-        let source = |source| {
-            Source::open(source, credentials_directory).map_err(|source| CredentialError::Secret {
-                name: name(),
-                source,
-            })
-        };
-        match &credential.kind {
-            CredentialKind::KeyPair {
-                private_key,
-                passphrase,
-            } => {
-                let user = credential
-                    .user
-                    .clone()
-                    .ok_or_else(|| CredentialError::UserMissing { name: name() })?;
-                let private_key = source(private_key)?;
-                let passphrase = passphrase.as_ref().map(source).transpose()?;
-                let Some(parsed) = parse_held(&private_key, passphrase.as_ref()) else {
-                    return Ok(Self::KeyPairOnDemand {
-                        user,
-                        private_key,
-                        passphrase,
-                    });
-                };
-                let key = parsed.map_err(|source| CredentialError::Key {
-                    name: name(),
-                    source,
-                })?;
-                Ok(Self::KeyPair {
-                    user,
-                    key: Arc::new(key),
-                })
-            }
-            CredentialKind::ProgrammaticAccessToken { token } => {
-                source(token).map(Self::ProgrammaticAccessToken)
-            }
-            CredentialKind::Password { password } => source(password).map(Self::Password),
-            CredentialKind::OauthClientCredentials {
-                token_url,
-                client_id,
-                client_secret,
-                scope,
-            } => {
-                let client_secret = source(client_secret)?;
-                let client = ClientCredentials::new(
-                    connector.clone(),
-                    token_url,
-                    client_id,
-                    client_secret,
-                    scope.as_deref(),
-                );
-                client
-                    .map(|client| Self::Oauth(Box::new(client)))
-                    .map_err(|source| CredentialError::Oauth {
-                        name: name(),
-                        source,
-                    })
-            }
-        }
-    }
-}
-
-/// `None` when a command must be run first.
-fn parse_held(
-    private_key: &Source,
-    passphrase: Option<&Source>,
-) -> Option<Result<KeyPair, KeyError>> {
-    let pem = private_key.held()?;
-    let passphrase = match passphrase {
-        Some(source) => Some(source.held()?),
-        None => None,
-    };
-    Some(KeyPair::parse(pem, passphrase))
-}
-
-/// A passphrase is made expensive to try on purpose, so the work is kept off the async threads.
-async fn parse_aside(pem: Secret, passphrase: Option<Secret>) -> Result<KeyPair, KeyError> {
-    tokio::task::spawn_blocking(move || KeyPair::parse(&pem, passphrase.as_ref()))
-        .await
-        .unwrap_or(Err(KeyError::Decrypt))
 }
 
 #[cfg(test)]

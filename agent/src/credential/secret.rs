@@ -17,6 +17,9 @@ use crate::privilege::{Class, OpenError, secure_read};
 /// The longest secret: a 16384-bit RSA key in PEM takes 13 KB.
 pub(super) const SECRET_BYTES_MAX: usize = 64 * 1024;
 
+/// How long one waits while others have the secret's command run: two runs.
+const TURN_TIMEOUT: Duration = Duration::from_secs(20);
+
 /// A text that is wiped when dropped and never shown.
 ///
 /// It has no `Display` and no `Serialize`; [`Secret::reveal`] is the one way to the text, easy to
@@ -75,6 +78,8 @@ pub enum SecretError {
     CredentialName { name: String },
     #[error("cannot get the secret from its command")]
     Command(#[source] CommandError),
+    #[error("others still wait for the command that gives the secret")]
+    Busy,
     #[error("the secret is not UTF-8 text")]
     NotText,
     #[error("the secret is empty")]
@@ -133,7 +138,8 @@ impl Source {
         match self {
             Self::Held(secret) => Ok(secret.clone()),
             Self::Command { argv, ttl, cache } => {
-                let mut cache = cache.lock().await;
+                let turn = tokio::time::timeout(TURN_TIMEOUT, cache.lock()).await;
+                let mut cache = turn.map_err(|_elapsed| SecretError::Busy)?;
                 if let Some((secret, since)) = cache.as_ref()
                     && since.elapsed() < *ttl
                 {

@@ -299,7 +299,7 @@ mod tests {
         let directory_link = root.path().join("directory-link");
         symlink(file.parent().unwrap(), &directory_link).unwrap();
 
-        for path in [link.clone(), directory_link.join("f")] {
+        for path in [link, directory_link.join("f")] {
             let error = secure_open(&path, Class::Secret).unwrap_err();
             assert!(matches!(error, OpenError::Symlink { .. }), "{error}");
         }

@@ -6,6 +6,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use http::Uri;
+use http::uri::Scheme;
 use prometheus::IntGauge;
 use rustls::pki_types::ServerName;
 use socket2::{SockRef, TcpKeepalive};
@@ -35,6 +37,22 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
+    /// The endpoint and the path of an https address; `None` for anything else, and for addresses
+    /// with a user name in them.
+    pub(crate) fn from_https(url: &str) -> Option<(Self, String)> {
+        let uri: Uri = url.parse().ok()?;
+        let (authority, path) = (uri.authority()?, uri.path_and_query()?);
+        if uri.scheme() != Some(&Scheme::HTTPS) || authority.as_str().contains('@') {
+            return None;
+        }
+        let endpoint = Self {
+            host: authority.host().to_ascii_lowercase(),
+            port: authority.port_u16().unwrap_or(443),
+            address: None,
+        };
+        Some((endpoint, path.as_str().to_owned()))
+    }
+
     /// The value of `Host`.
     pub(crate) fn authority(&self) -> String {
         if self.port == 443 {
@@ -111,7 +129,10 @@ impl Connector {
     }
 
     async fn connect_now(&self, endpoint: &Endpoint) -> Result<Stream, ConnectError> {
-        let name = ServerName::try_from(endpoint.host.clone()).map_err(|_error| ConnectError::Name { host: endpoint.host.clone() })?;
+        let name =
+            ServerName::try_from(endpoint.host.clone()).map_err(|_error| ConnectError::Name {
+                host: endpoint.host.clone(),
+            })?;
         let tcp = match endpoint.address {
             Some(address) => open(address).await?,
             None => resolve_and_open(&endpoint.host, endpoint.port).await?,

@@ -1,14 +1,36 @@
 //! The only place that talks to Snowflake and to chunk storage.
+//!
+//! [`Upstream`] takes a [`crate::record::Recorded`] and gives back an [`Unmasked`]. Connections go
+//! to the address that the client wanted, verified against the account's host name; the real tokens
+//! stay in an [`UpstreamSession`]. Whatever is sent twice is idempotent by the protocol: statements
+//! keep their request id.
 #![forbid(unsafe_code)]
 
 mod body;
 mod connect;
+mod error;
+mod exchange;
+mod login;
+mod metrics;
 mod pool;
 mod proof;
+mod renew;
+mod send;
+mod session;
 
 pub use body::BodyError;
 pub(crate) use body::collect;
 pub use connect::ConnectError;
 pub(crate) use connect::{Connector, Endpoint};
+pub use error::UpstreamError;
+pub use metrics::Metrics;
 pub(crate) use pool::connect as open;
 pub use proof::{Key, Unmasked, UnmaskedBody};
+pub use send::{Target, Upstream};
+pub use session::UpstreamSession;
+
+#[cfg(test)]
+pub(crate) use tests::server;
+
+#[cfg(test)]
+mod tests;

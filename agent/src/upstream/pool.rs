@@ -52,7 +52,8 @@ impl Pool {
         if let Some(sender) = self.take_idle(endpoint) {
             return Ok(sender);
         }
-        connect(&self.connector, endpoint).await
+        // Boxed: the rare way is the large one.
+        Box::pin(connect(&self.connector, endpoint)).await
     }
 
     /// Keeps the connection once its answer has been read to the end; drops it if it never is.

@@ -38,6 +38,12 @@ impl Unmasked {
         Self { status, body }
     }
 
+    /// The body, for this module's own tests.
+    #[cfg(test)]
+    pub(super) fn into_body(self) -> UnmaskedBody {
+        self.body
+    }
+
     /// Status and body, for the masking stage only.
     #[must_use]
     pub fn open(self, _key: &crate::mask::Key) -> (u16, UnmaskedBody) {

@@ -11,12 +11,12 @@ use pkcs8::spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 use pkcs8::{EncryptedPrivateKeyInfo, ObjectIdentifier};
 use ring::digest::{SHA256, digest};
 use ring::rand::SystemRandom;
-use ring::signature::{KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair};
+use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use serde::Serialize;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::secret::Secret;
+use crate::credential::secret::Secret;
 
 /// Snowflake accepts up to an hour; the token is used at once, so what leaks is soon worthless.
 const LIFETIME: Duration = Duration::from_secs(60);

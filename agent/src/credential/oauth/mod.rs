@@ -5,8 +5,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::uri::Scheme;
-use http::{HeaderValue, Request, StatusCode, Uri, header};
+use http::{HeaderValue, Request, StatusCode, header};
 use http_body_util::Full;
 use serde::Deserialize;
 use thiserror::Error;
@@ -14,11 +13,15 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use super::secret::{Secret, SecretError, Source};
+use crate::credential::secret::{Secret, SecretError, Source};
 use crate::upstream::{BodyError, ConnectError, Connector, Endpoint};
 
 /// An identity provider answers within a second; a login waits for it.
 const TOKEN_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How long one waits while others ask: one exchange, with the command before it that gives the
+/// client secret.
+const TURN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Tokens with many claims reach 20 KB.
 const TOKEN_ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -53,6 +56,8 @@ pub enum OauthError {
     },
     #[error("the token endpoint `{host}` did not answer within {} s", TOKEN_TIMEOUT.as_secs())]
     Timeout { host: String },
+    #[error("others still wait for the token endpoint `{host}`")]
+    Busy { host: String },
     #[error("cannot read the answer of the token endpoint `{host}`")]
     Body {
         host: String,
@@ -136,25 +141,13 @@ impl ClientCredentials {
         client_secret: Source,
         scope: Option<&str>,
     ) -> Result<Self, OauthError> {
-        let invalid = || OauthError::Url {
+        let (endpoint, path) = Endpoint::from_https(token_url).ok_or_else(|| OauthError::Url {
             url: token_url.to_owned(),
-        };
-        let uri: Uri = token_url.parse().map_err(|_error| invalid())?;
-        let (Some(authority), Some(path)) = (uri.authority(), uri.path_and_query()) else {
-            return Err(invalid());
-        };
-        if uri.scheme() != Some(&Scheme::HTTPS) || authority.as_str().contains('@') {
-            return Err(invalid());
-        }
-        let endpoint = Endpoint {
-            host: authority.host().to_ascii_lowercase(),
-            port: authority.port_u16().unwrap_or(443),
-            address: None,
-        };
+        })?;
         Ok(Self {
             connector,
             endpoint,
-            path: path.as_str().to_owned(),
+            path,
             client_id: client_id.to_owned(),
             client_secret,
             scope: scope.map(str::to_owned),
@@ -164,7 +157,8 @@ impl ClientCredentials {
 
     /// An access token that is valid for long enough to log in with it.
     pub(super) async fn token(&self) -> Result<Secret, OauthError> {
-        let mut cache = self.cache.lock().await;
+        let turn = tokio::time::timeout(TURN_TIMEOUT, self.cache.lock()).await;
+        let mut cache = turn.map_err(|_elapsed| OauthError::Busy { host: self.host() })?;
         let now = Instant::now();
         if let Some(cached) = cache.as_ref()
             && now + REFRESH_AHEAD < cached.expires
