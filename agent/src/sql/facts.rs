@@ -80,12 +80,18 @@ impl Effect {
 /// The facts of one statement text, which may hold several statements.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
-    /// The kind of each statement in order, upper case: `SELECT`, `INSERT`, `OPAQUE`.
+    /// The kind of each statement in order, upper case: `SELECT`, `CREATE TABLE`. A text that is
+    /// not understood has one, which tells its first word: `OPAQUE(DECLARE)`.
     pub kinds: Vec<String>,
     /// The union over all statements; never empty.
     pub effects: BTreeSet<Effect>,
     /// True for `PUT` and `GET`: refused before policy is asked.
     pub file_transfer: bool,
     /// Query ids that the text names through `RESULT_SCAN`, `DESCRIBE RESULT` and the like.
+    ///
+    /// Every UUID in a string literal is taken for one, lower case: a name that hides in an
+    /// expression is still a name.
     pub named_results: Vec<String>,
+    /// The text calls `LAST_QUERY_ID`, which names a result of the session.
+    pub uses_last_query_id: bool,
 }
