@@ -8,6 +8,7 @@ mod init;
 mod output;
 mod run;
 mod status;
+mod trust;
 
 use std::ffi::OsString;
 use std::io;
@@ -48,6 +49,9 @@ enum Command {
     /// Checks or shows the configuration.
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Makes clients of this host trust the daemon's authority, or no longer.
+    #[command(subcommand)]
+    Trust(trust::TrustCommand),
 }
 
 /// Where the configuration is.
@@ -99,6 +103,7 @@ fn dispatch(command: Command, output: &mut Output<'_>) -> anyhow::Result<()> {
         Command::Init(command) => command.run(output),
         Command::Status(command) => command.run(output),
         Command::Config(command) => command.run(output),
+        Command::Trust(command) => command.run(output),
     }
 }
 

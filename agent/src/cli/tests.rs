@@ -249,3 +249,74 @@ fn without_a_unit_the_whole_scope_is_the_workload_and_nothing_beside_it() {
     assert!(glob.is_match("/agents.slice") && glob.is_match("/agents.slice/a.service/b"));
     assert!(!glob.is_match("/agents.slice2") && !glob.is_match("/x/agents.slice"));
 }
+
+#[test]
+fn trust_goes_into_a_python_and_out_of_it_again() {
+    let dir = TempDir::new().expect("a directory");
+    run_init(dir.path(), &[]).expect("initialised");
+    let config = dir
+        .path()
+        .join("etc/snowfence/snowfence.toml")
+        .display()
+        .to_string();
+    let venv = dir.path().join("venv");
+    let bundle = venv.join("lib/python3.11/site-packages/certifi/cacert.pem");
+    fs::create_dir_all(bundle.parent().expect("a parent")).expect("made");
+    fs::write(&bundle, "# roots\n").expect("written");
+
+    let state = |command: &str| {
+        let path = venv.display().to_string();
+        let arguments = ["trust", command, "--config", &config, "--path", &path];
+        let said = run(&[&arguments[..], &["--only-paths", "--json"]].concat()).expect("done");
+        let places: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+        let places = places.as_array().expect("an array").clone();
+        let ours = places
+            .iter()
+            .find(|place| place["path"] == bundle.display().to_string());
+        ours.expect("found")["state"]
+            .as_str()
+            .expect("a state")
+            .to_owned()
+    };
+    assert_eq!(state("status"), "absent");
+    assert_eq!(state("install"), "added");
+    assert_eq!(state("status"), "present");
+    let authority = fs::read_to_string(dir.path().join("var/lib/snowfence/ca/ca.crt"));
+    let authority = authority.expect("there");
+    let text = fs::read_to_string(&bundle).expect("there");
+    assert!(
+        text.starts_with("# roots\n") && text.contains(authority.trim()),
+        "{text}"
+    );
+    assert_eq!(state("remove"), "removed");
+    assert_eq!(fs::read_to_string(&bundle).expect("there"), "# roots\n");
+}
+
+#[test]
+fn looking_at_trust_makes_no_authority() {
+    let dir = TempDir::new().expect("a directory");
+    run_init(dir.path(), &[]).expect("initialised");
+    let ca = dir.path().join("var/lib/snowfence/ca");
+    fs::remove_dir_all(&ca).expect("removed");
+    let config = dir
+        .path()
+        .join("etc/snowfence/snowfence.toml")
+        .display()
+        .to_string();
+    let path = dir.path().display().to_string();
+    let arguments = [
+        "trust",
+        "status",
+        "--config",
+        &config,
+        "--path",
+        &path,
+        "--only-paths",
+    ];
+    let (code, why) = run(&arguments).expect_err("no authority");
+    assert!(
+        code == 1 && why.contains("there is no authority yet"),
+        "{why}"
+    );
+    assert!(!ca.exists());
+}
