@@ -57,6 +57,8 @@ fn what_could_carry_rows_or_files_past_us_is_refused() {
     );
     check(r#","richResultSet":"x""#, r#"UnknownKey("richResultSet")"#);
     check(r#","rowsetbase64":"AAAA""#, r#"UnknownKey("rowsetbase64")"#);
+    check(r#","version":[["1"]]"#, r#"UnknownKey("version")"#);
+    check(r#","sqlState":{"a":1}"#, r#"UnknownKey("sqlState")"#);
     check(r#","RowSet":[]"#, r#"UnknownKey("RowSet")"#);
     check(r#","resultUrl":"https://s""#, r#"UnknownKey("resultUrl")"#);
 
@@ -86,6 +88,10 @@ fn what_could_carry_rows_or_files_past_us_is_refused() {
     );
     check(
         r#","rowsetBase64":["AAAA"]"#,
+        r#"UnknownKey("rowsetBase64")"#,
+    );
+    check(
+        r#","rowsetBase64":7"#,
         r#"Malformed(Field("rowsetBase64"))"#,
     );
     check(r#","resultIds":"x""#, r#"Malformed(Field("resultIds"))"#);
