@@ -170,4 +170,30 @@ mod tests {
         insta::assert_snapshot!(text(not_found("no such path")), @r#"{"data":{},"code":"390400","message":"no such path","success":false,"headers":null}"#);
         insta::assert_snapshot!(text(done()), @r#"{"data":null,"code":null,"message":null,"success":true,"headers":null}"#);
     }
+
+    #[test]
+    fn a_request_that_is_no_operation_is_answered_in_the_form_of_its_kind() {
+        #[track_caller]
+        fn check(error: &DecodeError, status: u16, code: &str) {
+            let id = QueryId::parse("01b00000-0000-0000-0000-000000000001").unwrap();
+            let (found, body) = undecodable(error, &id);
+            let code = format!(r#""code":"{code}","message":"Snowfence: {error}""#);
+            assert_eq!(found, status, "{error:?}");
+            assert!(text(body).contains(&code), "{error:?}");
+        }
+        check(&DecodeError::UnknownPath, 404, "390400");
+        check(&DecodeError::SqlApi, 404, "390400");
+        check(&DecodeError::RestApi, 404, "390400");
+        check(&DecodeError::MonitorList, 404, "390400");
+        check(&DecodeError::InvalidQueryId, 404, "390400");
+        check(&DecodeError::Malformed, 200, "001003");
+        check(&DecodeError::DuplicateKey, 200, "001003");
+        check(&DecodeError::Field("x"), 200, "001003");
+        check(&DecodeError::Statement { what: "x" }, 200, "001003");
+        check(
+            &DecodeError::AuthenticatorRefused { message: "x" },
+            200,
+            "390100",
+        );
+    }
 }

@@ -7,3 +7,6 @@ mod request;
 pub use answer::{ClientTokens, LoginAnswer, client_answer, parse_answer};
 pub(super) use parse::{BROWSER, parse};
 pub use request::{LoginIdentity, LoginProof, upstream_request};
+
+#[cfg(test)]
+mod tests;

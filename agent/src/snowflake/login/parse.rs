@@ -35,7 +35,7 @@ pub(in crate::snowflake) fn parse(request: &CanonicalRequest) -> Result<Login, D
         schema: name("schemaName")?,
         warehouse: name("warehouse")?,
         role: name("roleName")?,
-        client_app_id: text(&data, "CLIENT_APP_ID")?.ok_or(JsonError::Field("CLIENT_APP_ID"))?,
+        client_app_id: text(&data, "CLIENT_APP_ID")?.unwrap_or_default(),
         client_app_version: text(&data, "CLIENT_APP_VERSION")?.unwrap_or_default(),
         client_environment: environment(&data)?,
         session_parameters,

@@ -41,6 +41,7 @@ pub struct Admitted {
     pub session_changes: SessionChanges,
     pub statement_type: Option<u64>,
     chunks: Option<Chunks>,
+    has_rows: bool,
     /// The answer as it came; `None` when it is rewritten from the parts below.
     whole: Option<Bytes>,
     envelope: Vec<(String, Bytes)>,
@@ -134,6 +135,7 @@ pub fn admit(body: &Bytes, asked: Asked<'_>) -> Result<Admitted, ResultError> {
         session_changes: SessionChanges::default(),
         statement_type: None,
         chunks: None,
+        has_rows: false,
         whole: None,
         envelope: envelope_entries(&envelope, body)?,
         data: None,
@@ -278,7 +280,8 @@ impl Admitted {
         if !counts_fit || truncated {
             return Err(ResultError::RowCount);
         }
-        self.rows = whole;
+        self.rows = whole.or(rowset);
+        self.has_rows = base64 || least > 0;
         Ok(())
     }
 
@@ -326,8 +329,7 @@ impl Admitted {
         };
         // The id in the address is the one that the client will own.
         let names_the_query = url.to_ascii_lowercase().contains(id.as_str());
-        let has_rows = self.chunks.is_some() || self.rows.unwrap_or(0) > 0;
-        if !names_the_query || (self.in_progress.is_some() && has_rows) {
+        if !names_the_query || (self.in_progress.is_some() && self.has_rows) {
             return Err(ResultError::InProgress);
         }
         let bare = json::write(&format!("/queries/{}/result", id.as_str()));
@@ -374,3 +376,6 @@ fn set(entries: &mut [(String, Bytes)], key: &str, value: Vec<u8>) {
 /// The most statements of one request; each is at least two bytes of text in a body of some MiB, but
 /// nobody sends more than some hundred.
 const CHILDREN_MAX: usize = 10_000;
+
+#[cfg(test)]
+mod tests;

@@ -124,4 +124,4 @@ fn chunk(capability: &str, index: &str) -> Result<Operation, DecodeError> {
 const TOKEN_BYTES_MAX: usize = 4096;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
