@@ -52,7 +52,9 @@ async fn serve(config: Config) -> Result<()> {
     let mut kernel = Kernel::load(&config.kernel, &config.scopes).context("loading eBPF")?;
     let parts = Parts::build(&config, &registry)?;
     let (v4, v6) = listeners.ports().context("reading the listeners' ports")?;
-    kernel.publish_listener(v4, v6).context("publishing the listeners")?;
+    kernel
+        .publish_listener(v4, v6)
+        .context("publishing the listeners")?;
     let enforced = kernel.enforce().context("attaching the eBPF programs")?;
     tracing::info!(
         links_created = enforced.links_created,
@@ -72,7 +74,9 @@ async fn serve(config: Config) -> Result<()> {
     let keeping = tokio::spawn(keep_house(Arc::clone(&services), shutdown.clone()));
     let reloading = tokio::spawn(reload(Arc::clone(&services), shutdown));
 
-    shutdown::signalled().await.context("waiting for a signal")?;
+    shutdown::signalled()
+        .await
+        .context("waiting for a signal")?;
     tracing::info!("stopping; the kernel goes on refusing what it redirected");
     trigger.start();
     for task in accepting {
@@ -108,9 +112,12 @@ impl Parts {
         let connector = client::connector(&config.tls.upstream_ca_files)
             .context("reading the roots for the upstream")?;
         let systemd = std::env::var_os("CREDENTIALS_DIRECTORY");
-        let credentials =
-            Credentials::new(&config.credentials, systemd.as_deref().map(Path::new), &connector)
-                .context("opening the credentials")?;
+        let credentials = Credentials::new(
+            &config.credentials,
+            systemd.as_deref().map(Path::new),
+            &connector,
+        )
+        .context("opening the credentials")?;
         let upstream_metrics = upstream::Metrics::new(registry)?;
         Ok(Self {
             metrics: proxy::Metrics::new(registry)?,
@@ -156,7 +163,11 @@ fn accept(
         .into_iter()
         .flatten()
         .map(|listener| {
-            tokio::spawn(proxy::serve(listener, Arc::clone(services), shutdown.clone()))
+            tokio::spawn(proxy::serve(
+                listener,
+                Arc::clone(services),
+                shutdown.clone(),
+            ))
         })
         .collect()
 }

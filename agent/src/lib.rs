@@ -33,8 +33,8 @@
 
 pub mod admin;
 pub mod app;
-pub mod clock;
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod credential;
 pub mod http;

@@ -54,20 +54,31 @@ pub(super) fn decode(
         None | Some("" | "identity" | "gzip" | "x-gzip") => {}
         Some(other) => return Err(HttpError::Encoding(other.chars().take(32).collect())),
     }
-    if body.starts_with(&GZIP_MAGIC) { gunzip(&body, bytes_max) } else { Ok(body) }
+    if body.starts_with(&GZIP_MAGIC) {
+        gunzip(&body, bytes_max)
+    } else {
+        Ok(body)
+    }
 }
 
 fn gunzip(body: &[u8], bytes_max: usize) -> Result<Bytes, HttpError> {
     let mut decoder = GzDecoder::new(body);
     let mut plain = Vec::with_capacity(body.len().saturating_mul(4).min(bytes_max));
-    let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
-    (&mut decoder).take(limit).read_to_end(&mut plain).map_err(HttpError::Gzip)?;
+    let limit = u64::try_from(bytes_max)
+        .unwrap_or(u64::MAX)
+        .saturating_add(1);
+    (&mut decoder)
+        .take(limit)
+        .read_to_end(&mut plain)
+        .map_err(HttpError::Gzip)?;
     if plain.len() > bytes_max {
         return Err(HttpError::BodyTooLarge(bytes_max));
     }
     // Bytes behind the member would reach one reader and not another.
     if !decoder.into_inner().is_empty() {
-        return Err(HttpError::Gzip(std::io::Error::other("bytes behind the gzip member")));
+        return Err(HttpError::Gzip(std::io::Error::other(
+            "bytes behind the gzip member",
+        )));
     }
     Ok(plain.into())
 }
@@ -90,7 +101,10 @@ mod tests {
     fn the_first_bytes_decide_whether_it_is_gzip() {
         for encoding in [None, Some("gzip"), Some("identity")] {
             assert_eq!(decode(gzip(b"{}").into(), encoding, 10).unwrap(), "{}");
-            assert_eq!(decode(Bytes::from_static(b"{}"), encoding, 10).unwrap(), "{}");
+            assert_eq!(
+                decode(Bytes::from_static(b"{}"), encoding, 10).unwrap(),
+                "{}"
+            );
         }
     }
 
@@ -98,7 +112,10 @@ mod tests {
     fn a_bomb_stops_at_the_limit() {
         let bomb = gzip(&vec![b' '; 1 << 20]);
         assert!(bomb.len() < 8192);
-        assert!(matches!(decode(bomb.into(), None, 8192), Err(HttpError::BodyTooLarge(8192))));
+        assert!(matches!(
+            decode(bomb.into(), None, 8192),
+            Err(HttpError::BodyTooLarge(8192))
+        ));
     }
 
     #[test]
@@ -109,7 +126,10 @@ mod tests {
         flipped[12] ^= 0x55;
         let trailing = [good.as_slice(), b"x"].concat();
         for body in [cut, flipped, trailing, GZIP_MAGIC.to_vec()] {
-            assert!(matches!(decode(body.into(), Some("gzip"), 1000), Err(HttpError::Gzip(_))));
+            assert!(matches!(
+                decode(body.into(), Some("gzip"), 1000),
+                Err(HttpError::Gzip(_))
+            ));
         }
     }
 

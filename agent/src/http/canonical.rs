@@ -79,7 +79,11 @@ pub async fn canonicalise(
     let query = target::canonical_query(parts.uri.query())?;
     check_host(&parts.headers, server_name)?;
     let authorization = single(&parts.headers, AUTHORIZATION.as_str(), "authorization")?;
-    let encoding = single(&parts.headers, CONTENT_ENCODING.as_str(), "content-encoding")?;
+    let encoding = single(
+        &parts.headers,
+        CONTENT_ENCODING.as_str(),
+        "content-encoding",
+    )?;
     let raw = body::collect(body, limits).await?;
     let body = body::decode(raw, encoding, limits.bytes_max)?;
     Ok(CanonicalRequest {
@@ -107,7 +111,11 @@ fn check_host(headers: &HeaderMap, server_name: &str) -> Result<(), HttpError> {
         _ => host,
     };
     let name = name.strip_suffix('.').unwrap_or(name);
-    if name.eq_ignore_ascii_case(server_name) { Ok(()) } else { Err(HttpError::Host) }
+    if name.eq_ignore_ascii_case(server_name) {
+        Ok(())
+    } else {
+        Err(HttpError::Host)
+    }
 }
 
 fn single<'a>(
@@ -118,13 +126,19 @@ fn single<'a>(
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
-        (Some(value), None) => value.to_str().map(Some).map_err(|_opaque| HttpError::Header(label)),
+        (Some(value), None) => value
+            .to_str()
+            .map(Some)
+            .map_err(|_opaque| HttpError::Header(label)),
         (Some(_), Some(_)) => Err(HttpError::Header(label)),
     }
 }
 
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+    headers
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -149,7 +163,13 @@ mod tests {
         check(&["ACCT.snowflakecomputing.com:443"], true);
         check(&["acct.snowflakecomputing.com."], true);
         check(&["other.snowflakecomputing.com"], false);
-        check(&["acct.snowflakecomputing.com", "other.snowflakecomputing.com"], false);
+        check(
+            &[
+                "acct.snowflakecomputing.com",
+                "other.snowflakecomputing.com",
+            ],
+            false,
+        );
         check(&[], false);
     }
 }

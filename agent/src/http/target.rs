@@ -88,18 +88,27 @@ mod tests {
 
     #[test]
     fn a_path_has_one_spelling() {
-        check("/queries/v1/query-request", Some("/queries/v1/query-request"));
+        check(
+            "/queries/v1/query-request",
+            Some("/queries/v1/query-request"),
+        );
         check("/monitoring/queries//id", Some("/monitoring/queries/id"));
-        check("/queries/v1/query%2drequest", Some("/queries/v1/query-request"));
-        check("/queries/v1/query-request/", Some("/queries/v1/query-request"));
+        check(
+            "/queries/v1/query%2drequest",
+            Some("/queries/v1/query-request"),
+        );
+        check(
+            "/queries/v1/query-request/",
+            Some("/queries/v1/query-request"),
+        );
         check("//", Some("/"));
     }
 
     #[test]
     fn what_two_readers_could_read_differently_is_refused() {
-        for raw in
-            ["/a/../b", "/./a", "/a%2fb", "/a%5cb", "/a%252fb", "/a%00", "/%", "/%zz", "a", "", "*"]
-        {
+        for raw in [
+            "/a/../b", "/./a", "/a%2fb", "/a%5cb", "/a%252fb", "/a%00", "/%", "/%zz", "a", "", "*",
+        ] {
             check(raw, None);
         }
         check(&format!("/{}", "a".repeat(PATH_BYTES_MAX)), None);
@@ -112,7 +121,10 @@ mod tests {
             Err(HttpError::DuplicateParameter(name)) if name == "requestId"
         ));
         let parameters = canonical_query(Some("delete=true&a=b%20c")).unwrap();
-        assert_eq!(parameters, [("delete".into(), "true".into()), ("a".into(), "b c".into())]);
+        assert_eq!(
+            parameters,
+            [("delete".into(), "true".into()), ("a".into(), "b c".into())]
+        );
     }
 
     proptest! {

@@ -231,13 +231,18 @@ impl Kernel {
     #[must_use]
     pub fn links(&self) -> Vec<(&'static str, bool)> {
         let pinned = |name| self.pins.links.join(name).exists();
-        links::PROGRAMS.iter().map(|(name, _)| (*name, pinned(name))).collect()
+        links::PROGRAMS
+            .iter()
+            .map(|(name, _)| (*name, pinned(name)))
+            .collect()
     }
 
     /// Whether the cgroup of a scope, by its position in the configuration, is the enforced one.
     #[must_use]
     pub fn is_enforced(&self, scope: usize) -> bool {
-        self.scopes.get(scope).is_some_and(|scope| self.tree.id(&scope.path).ok() == Some(scope.id))
+        self.scopes
+            .get(scope)
+            .is_some_and(|scope| self.tree.id(&scope.path).ok() == Some(scope.id))
     }
 
     fn attach(

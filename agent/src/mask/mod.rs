@@ -55,9 +55,9 @@ impl Admitted {
 /// The answer is malformed or carries something that may not leave.
 pub fn admit(unmasked: Unmasked, asked: Asked<'_>) -> Result<Admitted, MaskError> {
     match unmasked.open(&Key::new()) {
-        (_status, UnmaskedBody::Json(body)) => {
-            result::admit(&body, asked).map(Admitted).map_err(MaskError::Answer)
-        }
+        (_status, UnmaskedBody::Json(body)) => result::admit(&body, asked)
+            .map(Admitted)
+            .map_err(MaskError::Answer),
         (_status, UnmaskedBody::Chunk { .. }) => Err(MaskError::Kind),
     }
 }
@@ -68,9 +68,19 @@ pub fn admit(unmasked: Unmasked, asked: Asked<'_>) -> Result<Admitted, MaskError
 /// The answer is no chunk.
 pub fn chunk(unmasked: Unmasked) -> Result<Masked, MaskError> {
     match unmasked.open(&Key::new()) {
-        (_status, UnmaskedBody::Chunk { stream, content_length }) => {
+        (
+            _status,
+            UnmaskedBody::Chunk {
+                stream,
+                content_length,
+            },
+        ) => {
             // Snowflake compresses every chunk.
-            Ok(Masked::new(MaskedBody::Chunk { stream, content_length, gzip: true }))
+            Ok(Masked::new(MaskedBody::Chunk {
+                stream,
+                content_length,
+                gzip: true,
+            }))
         }
         (_status, UnmaskedBody::Json(_)) => Err(MaskError::Kind),
     }

@@ -19,7 +19,7 @@ use crate::sql::Facts;
 #[derive(Debug)]
 pub(super) enum Caller {
     /// Someone who logs in, and the credential that the login will use.
-    Newcomer { account: Account, credential: Credential },
+    Newcomer(Box<Newcomer>),
     /// Someone with a session.
     Known(Arc<Session>),
     /// Someone with the capability for a chunk of their session's.
@@ -30,21 +30,21 @@ impl Caller {
     pub(super) const fn session(&self) -> Option<&Arc<Session>> {
         match self {
             Self::Known(session) | Self::Fetcher(session, _) => Some(session),
-            Self::Newcomer { .. } => None,
+            Self::Newcomer(_) => None,
         }
     }
 
     pub(super) fn account(&self) -> &str {
         match self {
             Self::Known(session) | Self::Fetcher(session, _) => &session.account,
-            Self::Newcomer { account, .. } => &account.name,
+            Self::Newcomer(newcomer) => &newcomer.account.name,
         }
     }
 
     pub(super) fn credential(&self) -> &str {
         match self {
             Self::Known(session) | Self::Fetcher(session, _) => &session.credential,
-            Self::Newcomer { credential, .. } => &credential.name,
+            Self::Newcomer(newcomer) => &newcomer.credential.name,
         }
     }
 
@@ -52,8 +52,8 @@ impl Caller {
     fn client<'a>(&'a self, operation: &'a Operation) -> &'a str {
         match (self, operation) {
             (Self::Known(session) | Self::Fetcher(session, _), _) => &session.client,
-            (Self::Newcomer { .. }, Operation::Login(login)) => &login.client_app_id,
-            (Self::Newcomer { .. }, _) => "",
+            (Self::Newcomer(_), Operation::Login(login)) => &login.client_app_id,
+            (Self::Newcomer(_), _) => "",
         }
     }
 
@@ -94,10 +94,11 @@ impl Caller {
         operation: &Operation,
     ) -> Result<(), Refusal> {
         match operation {
-            Operation::Result(id)
-            | Operation::Monitor(id)
-            | Operation::Abort(Abort::Query(id)) => {
-                if services.results.may_use(id, &connection.key, self.account()) {
+            Operation::Result(id) | Operation::Monitor(id) | Operation::Abort(Abort::Query(id)) => {
+                if services
+                    .results
+                    .may_use(id, &connection.key, self.account())
+                {
                     Ok(())
                 } else {
                     Err(foreign_query(id.as_str()))
@@ -105,7 +106,7 @@ impl Caller {
             }
             Operation::Abort(Abort::Request(request)) => match self {
                 Self::Known(session) if session.requests.contains(request) => Ok(()),
-                Self::Known(_) | Self::Fetcher(..) | Self::Newcomer { .. } => Err(Refusal::new(
+                Self::Known(_) | Self::Fetcher(..) | Self::Newcomer(_) => Err(Refusal::new(
                     Reason::NotExecuting,
                     "no statement of this session has this request id, so there is nothing to \
                      cancel",
@@ -120,6 +121,13 @@ impl Caller {
             | Operation::Chunk { .. } => Ok(()),
         }
     }
+}
+
+/// Someone without a session.
+#[derive(Debug)]
+pub(super) struct Newcomer {
+    pub account: Account,
+    pub credential: Credential,
 }
 
 /// What policy is asked.
@@ -176,14 +184,26 @@ pub(super) fn authenticate(
     })?;
     if let Operation::Login(login) = operation {
         let credential = choose_credential(account, services, &login)?;
-        return Ok((Caller::Newcomer { account: account.clone(), credential }, Operation::Login(login)));
+        let newcomer = Newcomer {
+            account: account.clone(),
+            credential,
+        };
+        return Ok((
+            Caller::Newcomer(Box::new(newcomer)),
+            Operation::Login(login),
+        ));
     }
     let now = Instant::now();
     if let Operation::Chunk { capability, index } = &operation {
         let header = request.header(CHUNK_HEADER).unwrap_or_default();
-        let link = services.chunks.link(capability, header, *index, &connection.key, now);
+        let link = services
+            .chunks
+            .link(capability, header, *index, &connection.key, now);
         let fetcher = link.and_then(|link| {
-            Some(Caller::Fetcher(services.sessions.by_id(link.session)?, link))
+            Some(Caller::Fetcher(
+                services.sessions.by_id(link.session)?,
+                link,
+            ))
         });
         return Ok((fetcher.ok_or_else(unknown_chunk)?, operation));
     }
@@ -193,9 +213,13 @@ pub(super) fn authenticate(
         .and_then(session::parse_authorization)
         .ok_or_else(|| token_refusal(TokenError::Unknown))?;
     let found = if matches!(operation, Operation::Renew { .. }) {
-        services.sessions.by_master_token(token, &connection.key, now)
+        services
+            .sessions
+            .by_master_token(token, &connection.key, now)
     } else {
-        services.sessions.by_session_token(token, &connection.key, now)
+        services
+            .sessions
+            .by_session_token(token, &connection.key, now)
     };
     let session = found.map_err(token_refusal)?;
     if session.account == account.name {
@@ -211,7 +235,10 @@ fn choose_credential(
     login: &Login,
 ) -> Result<Credential, Refusal> {
     let of_account = |name: &str| {
-        services.credentials.get(name).filter(|credential| credential.account == account.name)
+        services
+            .credentials
+            .get(name)
+            .filter(|credential| credential.account == account.name)
     };
     let named = login.user.as_deref().and_then(of_account);
     let default = account.default_credential.as_deref().and_then(of_account);
@@ -249,8 +276,11 @@ fn check_statement(
         return Err(file_transfer());
     }
     for name in &facts.named_results {
-        let owned = QueryId::parse(name)
-            .is_some_and(|id| services.results.may_use(&id, &connection.key, &session.account));
+        let owned = QueryId::parse(name).is_some_and(|id| {
+            services
+                .results
+                .may_use(&id, &connection.key, &session.account)
+        });
         if !owned {
             return Err(foreign_query(name));
         }
@@ -274,7 +304,10 @@ fn foreign_query(id: &str) -> Refusal {
 }
 
 fn unknown_chunk() -> Refusal {
-    Refusal::new(Reason::ChunkUnknown, "this result chunk is not yours, or is no longer kept")
+    Refusal::new(
+        Reason::ChunkUnknown,
+        "this result chunk is not yours, or is no longer kept",
+    )
 }
 
 fn token_refusal(error: TokenError) -> Refusal {

@@ -28,14 +28,19 @@ pub(super) async fn perform(
     recorded: Recorded,
 ) -> Result<Masked, Refusal> {
     let operation = recorded.operation().clone();
-    let fetched = services.upstream.fetch_chunk(recorded, &link.url, &link.headers).await;
+    let fetched = services
+        .upstream
+        .fetch_chunk(recorded, &link.url, &link.headers)
+        .await;
     let unmasked = match fetched {
         Ok(unmasked) => unmasked,
         Err(UpstreamError::ChunkExpired { .. }) => {
             let fresh = refresh(connection, services, session, link).await?;
             let (recorded, exchange) = decide(connection, services, session, operation).await?;
-            let fetched =
-                services.upstream.fetch_chunk(recorded, &fresh.url, &fresh.headers).await?;
+            let fetched = services
+                .upstream
+                .fetch_chunk(recorded, &fresh.url, &fresh.headers)
+                .await?;
             exchange.close_answered();
             fetched
         }
@@ -55,15 +60,21 @@ async fn refresh(
     link: &ChunkLink,
 ) -> Result<ChunkLink, Refusal> {
     let operation = Operation::Result(link.query_id.clone());
-    let (recorded, exchange) =
-        decide(connection, services, session, operation.clone()).await?;
+    let (recorded, exchange) = decide(connection, services, session, operation.clone()).await?;
     let tag = services.query_tag(connection, Some(session), recorded.entry(), None);
-    let unmasked = services.upstream.send(recorded, &session.upstream, &tag).await?;
+    let unmasked = services
+        .upstream
+        .send(recorded, &session.upstream, &tag)
+        .await?;
     let set = perform::admit(unmasked, &operation)?.take_chunks();
     exchange.close_answered();
-    set.and_then(|set| services.chunks.refresh(link, set)).ok_or_else(|| {
-        Refusal::new(Reason::ChunkUnknown, "the result is no longer kept; run the statement again")
-    })
+    set.and_then(|set| services.chunks.refresh(link, set))
+        .ok_or_else(|| {
+            Refusal::new(
+                Reason::ChunkUnknown,
+                "the result is no longer kept; run the statement again",
+            )
+        })
 }
 
 async fn decide(

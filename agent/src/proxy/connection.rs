@@ -65,7 +65,7 @@ pub async fn serve(listener: TcpListener, services: Arc<Services>, mut shutdown:
         };
         let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else {
             services.metrics.hangup(Hangup::Limit);
-            reset(stream);
+            reset(&stream);
             continue;
         };
         let services = Arc::clone(&services);
@@ -83,23 +83,18 @@ pub async fn serve(listener: TcpListener, services: Arc<Services>, mut shutdown:
     }
 }
 
-async fn handle(
-    stream: TcpStream,
-    peer: SocketAddr,
-    services: &Arc<Services>,
-    shutdown: Shutdown,
-) {
+async fn handle(stream: TcpStream, peer: SocketAddr, services: &Arc<Services>, shutdown: Shutdown) {
     let id = services.next_connection();
     let flow = match take_flow(&stream, peer, services) {
         Ok(Some(flow)) => flow,
         Ok(None) => {
             services.hang_up(id, None, None, Hangup::NoFlow);
-            return reset(stream);
+            return reset(&stream);
         }
         Err(error) => {
             tracing::error!(error = %error, "cannot take a flow");
             services.hang_up(id, None, None, Hangup::NoFlow);
-            return reset(stream);
+            return reset(&stream);
         }
     };
     let principal = match identify(&flow, services).await {
@@ -107,10 +102,11 @@ async fn handle(
         Err(error) => {
             tracing::warn!(%error, tgid = flow.tgid, "connection not identified");
             services.hang_up(id, None, None, Hangup::Identity);
-            return reset(stream);
+            return reset(&stream);
         }
     };
-    if let Err(hangup) = classify(stream, id, &flow, &principal, services, shutdown).await {
+    let served = classify(stream, id, &flow, &principal, services, shutdown);
+    if let Err(hangup) = Box::pin(served).await {
         services.hang_up(id, Some(&principal), None, hangup);
     }
 }
@@ -136,7 +132,10 @@ async fn identify(flow: &Flow, services: &Services) -> anyhow::Result<Principal>
         exe_inode: flow.exe_inode,
         exe_device: flow.exe_device,
     };
-    Ok(services.identifier.identify(caller, &cgroup, flow.netns_cookie).await?)
+    Ok(services
+        .identifier
+        .identify(caller, &cgroup, flow.netns_cookie)
+        .await?)
 }
 
 async fn classify(
@@ -151,9 +150,11 @@ async fn classify(
     let Peeked { stream, outcome } =
         hello::peek(stream, services.config.limits.hello_timeout).await;
     match outcome {
-        Ok(Hello { server_name: Some(name), encrypted_client_hello, .. })
-            if services.names.contains(&name) =>
-        {
+        Ok(Hello {
+            server_name: Some(name),
+            encrypted_client_hello,
+            ..
+        }) if services.names.contains(&name) => {
             // An encrypted hello cannot reach Snowflake past us: we answer as the outer name.
             tracing::trace!(encrypted_client_hello, "hello for an account");
             services.metrics.connection(ConnectionKind::Snowflake);
@@ -165,14 +166,20 @@ async fn classify(
                 server_name: name,
                 original: flow.original,
             };
-            terminate(stream, connection, services, shutdown).await
+            Box::pin(terminate(stream, connection, services, shutdown)).await
         }
-        Ok(Hello { server_name: Some(name), encrypted_client_hello: false, .. }) => {
-            pass_named(stream, &name, flow, scope, services).await
-        }
+        Ok(Hello {
+            server_name: Some(name),
+            encrypted_client_hello: false,
+            ..
+        }) => pass_named(stream, &name, flow, scope, services).await,
         Ok(Hello { .. }) => pass_unnamed(stream, flow, scope, services, Hangup::Unnamed).await,
         Err(HelloError::NotTls { looks_like_http }) => {
-            let hangup = if looks_like_http { Hangup::Http } else { Hangup::NotTls };
+            let hangup = if looks_like_http {
+                Hangup::Http
+            } else {
+                Hangup::NotTls
+            };
             pass_unnamed(stream, flow, scope, services, hangup).await
         }
         Err(HelloError::Timeout { .. } | HelloError::Truncated { .. } | HelloError::Read(_)) => {
@@ -217,7 +224,10 @@ async fn pass_unnamed(
     hangup: Hangup,
 ) -> Result<(), Hangup> {
     let listed = scope.unnamed == Unnamed::PassListed
-        && scope.unnamed_networks.iter().any(|network| contains(*network, flow.original));
+        && scope
+            .unnamed_networks
+            .iter()
+            .any(|network| contains(*network, flow.original));
     if !listed {
         if hangup == Hangup::Http {
             super::reply::plain_http(&mut stream).await;
@@ -238,11 +248,17 @@ fn contains((network, prefix): (std::net::IpAddr, u8), address: SocketAddr) -> b
     match (network, address.ip().to_canonical()) {
         (IpAddr::V4(network), IpAddr::V4(address)) => {
             let shift = 32_u32.saturating_sub(u32::from(prefix));
-            (network.to_bits() ^ address.to_bits()).checked_shr(shift).unwrap_or(0) == 0
+            (network.to_bits() ^ address.to_bits())
+                .checked_shr(shift)
+                .unwrap_or(0)
+                == 0
         }
         (IpAddr::V6(network), IpAddr::V6(address)) => {
             let shift = 128_u32.saturating_sub(u32::from(prefix));
-            (network.to_bits() ^ address.to_bits()).checked_shr(shift).unwrap_or(0) == 0
+            (network.to_bits() ^ address.to_bits())
+                .checked_shr(shift)
+                .unwrap_or(0)
+                == 0
         }
         (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
     }
@@ -256,7 +272,7 @@ async fn terminate(
 ) -> Result<(), Hangup> {
     let stream = services
         .terminator
-        .accept(stream)
+        .accept(stream, &connection.server_name)
         .await
         .map_err(|error| {
             if error.is_distrust() {
@@ -303,8 +319,8 @@ async fn terminate(
 }
 
 /// Closes with RST: the peer must see an error, not an orderly end.
-fn reset(stream: TcpStream) {
-    if let Err(error) = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)) {
+fn reset(stream: &TcpStream) {
+    if let Err(error) = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO)) {
         tracing::debug!(%error, "connection closed without reset");
     }
 }
@@ -316,7 +332,11 @@ mod tests {
     #[track_caller]
     fn check(network: &str, prefix: u8, address: &str, expected: bool) {
         let address: SocketAddr = address.parse().unwrap();
-        assert_eq!(contains((network.parse().unwrap(), prefix), address), expected, "{network}");
+        assert_eq!(
+            contains((network.parse().unwrap(), prefix), address),
+            expected,
+            "{network}"
+        );
     }
 
     #[test]

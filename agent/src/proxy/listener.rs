@@ -46,20 +46,30 @@ impl Listeners {
     /// The kernel does not tell a listener's address.
     pub fn ports(&self) -> io::Result<(u16, u16)> {
         let v6 = self.v6.as_ref().map(TcpListener::local_addr).transpose()?;
-        Ok((self.v4.local_addr()?.port(), v6.map_or(0, |address| address.port())))
+        Ok((
+            self.v4.local_addr()?.port(),
+            v6.map_or(0, |address| address.port()),
+        ))
     }
 }
 
 fn bind(address: IpAddr) -> io::Result<TcpListener> {
     let mut refused = Vec::new();
     for _ in 0..BIND_TRIES {
-        let domain = if address.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
+        let domain = if address.is_ipv4() {
+            Domain::IPV4
+        } else {
+            Domain::IPV6
+        };
         let socket = Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
         if address.is_ipv6() {
             socket.set_only_v6(true)?;
         }
         socket.bind(&SocketAddr::new(address, 0).into())?;
-        let port = socket.local_addr()?.as_socket().map_or(0, |bound| bound.port());
+        let port = socket
+            .local_addr()?
+            .as_socket()
+            .map_or(0, |bound| bound.port());
         if NODE_PORTS.contains(&port) {
             // Kept open, so that the next bind gets another port.
             refused.push(socket);

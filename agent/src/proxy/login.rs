@@ -2,10 +2,10 @@
 
 use tokio::time::Instant;
 
+use super::caller::Newcomer;
 use super::connection::Connection;
 use super::refusal::{Reason, Refusal};
 use super::services::Services;
-use crate::config::{Account, Credential};
 use crate::mask::{self, Masked};
 use crate::record::Recorded;
 use crate::session::{NewSession, OpenError};
@@ -17,34 +17,50 @@ use crate::upstream::Target;
 pub(super) async fn perform(
     connection: &Connection,
     services: &Services,
-    account: Account,
-    credential: Credential,
+    newcomer: Newcomer,
     recorded: Recorded,
 ) -> Result<Masked, Refusal> {
-    services.sessions.check_room(&connection.key).map_err(no_room)?;
-    let proof = services.credentials.proof(&credential.name).await.map_err(|error| {
-        tracing::error!(error = %ErrorChain(&error), "credential not available");
-        Refusal::new(
-            Reason::CredentialUnavailable,
-            format!(
-                "the secret of credential `{}` cannot be had; the operator of this host finds \
+    let Newcomer {
+        account,
+        credential,
+    } = newcomer;
+    services
+        .sessions
+        .check_room(&connection.key)
+        .map_err(no_room)?;
+    let proof = services
+        .credentials
+        .proof(&credential.name)
+        .await
+        .map_err(|error| {
+            tracing::error!(error = %ErrorChain(&error), "credential not available");
+            Refusal::new(
+                Reason::CredentialUnavailable,
+                format!(
+                    "the secret of credential `{}` cannot be had; the operator of this host finds \
                  the cause in Snowfence's log",
-                credential.name
-            ),
-        )
-    })?;
+                    credential.name
+                ),
+            )
+        })?;
     let target = Target {
-        host: account.hosts.first().cloned().unwrap_or_else(|| connection.server_name.clone()),
+        host: account
+            .hosts
+            .first()
+            .cloned()
+            .unwrap_or_else(|| connection.server_name.clone()),
         address: connection.original,
         account_name: account.name.clone(),
     };
-    let client = match recorded.operation() {
-        Operation::Login(login) => login.client_app_id.clone(),
-        _ => return Err(Refusal::new(Reason::Bug, "only a login opens a session")),
+    let Operation::Login(login) = recorded.operation() else {
+        return Err(Refusal::new(Reason::Bug, "only a login opens a session"));
     };
+    let client = login.client_app_id.clone();
     let tag = services.query_tag(connection, None, recorded.entry(), None);
-    let (upstream, answer) =
-        services.upstream.login(recorded, &target, &credential, &proof, &tag).await?;
+    let (upstream, answer) = services
+        .upstream
+        .login(recorded, &target, &credential, &proof, &tag)
+        .await?;
     // Only now is it proven that the address is Snowflake's: the certificate was verified.
     services.learn(connection.original.ip());
     let new = NewSession {
@@ -55,7 +71,10 @@ pub(super) async fn perform(
         snowflake_id: answer.session_id,
         upstream,
     };
-    let (session, tokens) = services.sessions.open(new, Instant::now()).map_err(no_room)?;
+    let (session, tokens) = services
+        .sessions
+        .open(new, Instant::now())
+        .map_err(no_room)?;
     tracing::info!(
         session = %session.id,
         workload = connection.principal.workload.name,

@@ -20,8 +20,9 @@ pub struct Metrics {
 }
 
 /// From a warm local answer to the longest poll.
-const REQUEST_BUCKETS: [f64; 12] =
-    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0];
+const REQUEST_BUCKETS: [f64; 12] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0,
+];
 
 impl Metrics {
     /// # Errors
@@ -33,7 +34,10 @@ impl Metrics {
                 "Connections of clients that are open.",
             )?,
             connections: IntCounterVec::new(
-                Opts::new("snowfence_connections_total", "Connections accepted, by what they were."),
+                Opts::new(
+                    "snowfence_connections_total",
+                    "Connections accepted, by what they were.",
+                ),
                 &["kind"],
             )?,
             hangups: IntCounterVec::new(
@@ -44,7 +48,10 @@ impl Metrics {
                 &["reason"],
             )?,
             requests: IntCounterVec::new(
-                Opts::new("snowfence_requests_total", "Requests ended, by operation and outcome."),
+                Opts::new(
+                    "snowfence_requests_total",
+                    "Requests ended, by operation and outcome.",
+                ),
                 &["operation", "outcome"],
             )?,
             request_seconds: HistogramVec::new(
@@ -91,7 +98,9 @@ impl Metrics {
     /// `outcome` is `answer` or the label of a closed reason.
     pub(super) fn request(&self, operation: &'static str, outcome: &'static str, seconds: f64) {
         self.requests.with_label_values(&[operation, outcome]).inc();
-        self.request_seconds.with_label_values(&[operation]).observe(seconds);
+        self.request_seconds
+            .with_label_values(&[operation])
+            .observe(seconds);
     }
 }
 

@@ -113,7 +113,9 @@ impl Exchange {
             message = refusal.public_message(),
             "request refused"
         );
-        self.query_id.clone().unwrap_or_else(|| QueryId::of_entry(self.number()))
+        self.query_id
+            .clone()
+            .unwrap_or_else(|| QueryId::of_entry(self.number()))
     }
 
     pub(super) fn close_answered(mut self) {
@@ -129,7 +131,9 @@ impl Exchange {
             Outcome::Refusal(reason) => reason,
             Outcome::Abandoned => "abandoned",
         };
-        self.services.metrics.request(self.operation, outcome, duration.as_secs_f64());
+        self.services
+            .metrics
+            .request(self.operation, outcome, duration.as_secs_f64());
         let mut ending = Ending::new(self.outcome, clock::now(), duration);
         ending.query_id = self.query_id.map(|id| id.as_str().to_owned());
         ending.rows = self.rows;

@@ -55,7 +55,9 @@ pub(super) async fn dial(address: SocketAddr) -> Result<TcpStream, Hangup> {
         .await
         .map_err(|_elapsed| Hangup::PassUnreachable)?
         .map_err(|_refused| Hangup::PassUnreachable)?;
-    stream.set_nodelay(true).map_err(|_closed| Hangup::PassUnreachable)?;
+    stream
+        .set_nodelay(true)
+        .map_err(|_closed| Hangup::PassUnreachable)?;
     Ok(stream)
 }
 
@@ -66,8 +68,13 @@ pub(super) async fn splice(
     metrics: &Metrics,
 ) -> (u64, u64) {
     // An error is the usual end of a connection that one side resets; the counts are lost then.
-    let (up, down) = copy_bidirectional(&mut client, &mut server).await.unwrap_or((0, 0));
+    let (up, down) = copy_bidirectional(&mut client, &mut server)
+        .await
+        .unwrap_or((0, 0));
     metrics.passed_bytes.with_label_values(&["up"]).inc_by(up);
-    metrics.passed_bytes.with_label_values(&["down"]).inc_by(down);
+    metrics
+        .passed_bytes
+        .with_label_values(&["down"])
+        .inc_by(down);
     (up, down)
 }

@@ -16,7 +16,7 @@ use crate::session::TokenError;
 use crate::snowflake::chunk::Capability;
 use crate::snowflake::login::ClientTokens;
 use crate::snowflake::result::{Asked, ResultError};
-use crate::snowflake::{Operation, error, renew};
+use crate::snowflake::{Operation, Query, error, renew};
 use crate::telemetry::ErrorChain;
 
 pub(super) async fn perform(
@@ -27,11 +27,14 @@ pub(super) async fn perform(
     exchange: &mut Exchange,
 ) -> Result<Masked, Refusal> {
     let session = match caller {
-        Caller::Newcomer { account, credential } => {
-            return login::perform(connection, services, account, credential, recorded).await;
+        Caller::Newcomer(newcomer) => {
+            return Box::pin(login::perform(connection, services, *newcomer, recorded)).await;
         }
         Caller::Fetcher(session, link) => {
-            return chunk::perform(connection, services, &session, &link, recorded).await;
+            return Box::pin(chunk::perform(
+                connection, services, &session, &link, recorded,
+            ))
+            .await;
         }
         Caller::Known(session) => session,
     };
@@ -52,9 +55,10 @@ pub(super) async fn perform(
         | Operation::Monitor(_) => {
             forward(connection, services, &session, recorded, exchange).await
         }
-        Operation::Login(_) | Operation::Chunk { .. } => {
-            Err(Refusal::new(Reason::Bug, "the operation does not fit its caller"))
-        }
+        Operation::Login(_) | Operation::Chunk { .. } => Err(Refusal::new(
+            Reason::Bug,
+            "the operation does not fit its caller",
+        )),
     }
 }
 
@@ -66,13 +70,13 @@ async fn forward(
     exchange: &mut Exchange,
 ) -> Result<Masked, Refusal> {
     let operation = recorded.operation().clone();
-    let client_tag = match &operation {
-        Operation::Query(query) => query.own_tag(),
-        _ => None,
-    };
+    let client_tag = operation.query().and_then(Query::own_tag);
     let number = recorded.entry();
     let tag = services.query_tag(connection, Some(session), number, client_tag.as_deref());
-    let unmasked = services.upstream.send(recorded, &session.upstream, &tag).await?;
+    let unmasked = services
+        .upstream
+        .send(recorded, &session.upstream, &tag)
+        .await?;
     let mut admitted = admit(unmasked, &operation)?;
     own(connection, services, session, &operation, &admitted);
     let summary = admitted.summary();
@@ -80,8 +84,9 @@ async fn forward(
     let tokens = match (admitted.take_chunks(), admitted.summary().query_id.clone()) {
         (None, _) => None,
         (Some(set), Some(id)) => {
-            let kept =
-                services.chunks.keep(&connection.key, session.id, &id, set, Instant::now());
+            let kept = services
+                .chunks
+                .keep(&connection.key, session.id, &id, set, Instant::now());
             Some(kept.ok_or_else(|| Refusal::new(Reason::Bug, "no randomness for a capability"))?)
         }
         (Some(_), None) => return Err(bad_answer(&MaskError::Kind)),
@@ -91,13 +96,17 @@ async fn forward(
         path_token: tokens.path.as_str(),
         header_value: tokens.header.as_str(),
     });
-    admitted.release(capability.as_ref()).map_err(|error| bad_answer(&error))
+    admitted
+        .release(capability.as_ref())
+        .map_err(|error| bad_answer(&error))
 }
 
 /// What the client asks about, in the terms of the answer.
 fn asked(operation: &Operation) -> Asked<'_> {
     match operation {
-        Operation::Query(query) => Asked::Query { asynchronous: query.asynchronous },
+        Operation::Query(query) => Asked::Query {
+            asynchronous: query.asynchronous,
+        },
         Operation::Monitor(id) => Asked::Monitor(id),
         Operation::Abort(_) => Asked::Abort,
         Operation::Result(_)
@@ -116,7 +125,7 @@ pub(super) fn admit(
 ) -> Result<Admitted, Refusal> {
     mask::admit(unmasked, asked(operation)).map_err(|error| match error {
         MaskError::Answer(ResultError::FileTransfer) => caller::file_transfer(),
-        error => bad_answer(&error),
+        MaskError::Answer(_) | MaskError::Kind => bad_answer(&error),
     })
 }
 
@@ -134,7 +143,9 @@ fn own(
     }
     let now = Instant::now();
     for id in summary.query_id.iter().chain(&summary.child_ids) {
-        services.results.own(id, &connection.key, &session.account, now);
+        services
+            .results
+            .own(id, &connection.key, &session.account, now);
     }
 }
 
@@ -157,5 +168,8 @@ fn renewed(services: &Services, session: &Session) -> Result<Masked, Refusal> {
         validity: tokens.session_validity,
         master_validity: tokens.master_validity,
     };
-    Ok(mask::ours(renew::client_answer(&tokens, session.snowflake_id)))
+    Ok(mask::ours(renew::client_answer(
+        &tokens,
+        session.snowflake_id,
+    )))
 }

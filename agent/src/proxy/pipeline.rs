@@ -31,7 +31,7 @@ pub(super) async fn handle(
 ) -> Response<ResponseBody> {
     let asked = Asked::of_path(request.uri().path());
     let mut exchange = Exchange::open(&connection, &services);
-    let outcome = run(&connection, &services, request, &mut exchange).await;
+    let outcome = Box::pin(run(&connection, &services, request, &mut exchange)).await;
     let response = match outcome {
         Ok(masked) => {
             exchange.answered();
@@ -68,9 +68,15 @@ async fn run(
             return Err(Refusal::new(Reason::DeniedByPolicy, denial.message));
         }
     };
-    services.metrics.decision_seconds.observe(decision.elapsed().as_secs_f64());
+    services
+        .metrics
+        .decision_seconds
+        .observe(decision.elapsed().as_secs_f64());
     let recorded = exchange.decided(permit).await?;
-    perform::perform(connection, services, caller, recorded, exchange).await
+    Box::pin(perform::perform(
+        connection, services, caller, recorded, exchange,
+    ))
+    .await
 }
 
 async fn canonical(

@@ -62,7 +62,12 @@ impl Probes {
         names: &SnowflakeNames,
     ) -> Result<Finding, ProbeError> {
         let key = (address, name.to_owned());
-        if let Some(finding) = self.seen.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+        if let Some(finding) = self
+            .seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&key)
+        {
             return Ok(*finding);
         }
         let certificate = tokio::time::timeout(PROBE_TIMEOUT, certificate_of(address, name))
@@ -88,15 +93,30 @@ fn judge(certificate: &CertificateDer<'_>, names: &SnowflakeNames) -> Result<Fin
         .unwrap_or_default();
     let mut claimed: Vec<&str> = alternatives
         .iter()
-        .filter_map(|name| if let GeneralName::DNSName(dns) = name { Some(*dns) } else { None })
+        .filter_map(|name| {
+            if let GeneralName::DNSName(dns) = name {
+                Some(*dns)
+            } else {
+                None
+            }
+        })
         .collect();
-    claimed.extend(parsed.subject().iter_common_name().filter_map(|name| name.as_str().ok()));
+    claimed.extend(
+        parsed
+            .subject()
+            .iter_common_name()
+            .filter_map(|name| name.as_str().ok()),
+    );
     let snowflake = claimed.iter().any(|name| {
         let name = name.strip_prefix("*.").unwrap_or(name).to_ascii_lowercase();
         // `*.snowflakecomputing.com` leaves the bare suffix, which a label in front makes a name.
         names.contains(&name) || names.contains(&format!("x.{name}"))
     });
-    Ok(if snowflake { Finding::Snowflake } else { Finding::Other })
+    Ok(if snowflake {
+        Finding::Snowflake
+    } else {
+        Finding::Other
+    })
 }
 
 async fn certificate_of(
@@ -110,16 +130,23 @@ async fn certificate_of(
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Onlooker(provider)))
         .with_no_client_auth();
-    let server_name =
-        ServerName::try_from(name.to_owned()).map_err(|_invalid| ProbeError::Name)?;
-    let stream = TcpStream::connect(address).await.map_err(ProbeError::Connect)?;
+    let server_name = ServerName::try_from(name.to_owned()).map_err(|_invalid| ProbeError::Name)?;
+    let stream = TcpStream::connect(address)
+        .await
+        .map_err(ProbeError::Connect)?;
     let stream = TlsConnector::from(Arc::new(config))
         .connect(server_name, stream)
         .await
         .map_err(ProbeError::Connect)?;
     let (_stream, session) = stream.get_ref();
-    let chain = session.peer_certificates().ok_or(ProbeError::NoCertificate)?;
-    Ok(chain.first().ok_or(ProbeError::NoCertificate)?.clone().into_owned())
+    let chain = session
+        .peer_certificates()
+        .ok_or(ProbeError::NoCertificate)?;
+    Ok(chain
+        .first()
+        .ok_or(ProbeError::NoCertificate)?
+        .clone()
+        .into_owned())
 }
 
 /// Accepts whatever is shown: nothing is ever sent over this connection, the certificate is only

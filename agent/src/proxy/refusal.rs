@@ -112,7 +112,10 @@ pub struct Refusal {
 impl Refusal {
     /// `message` is for the client: what happened and what to do next, no secrets, no internals.
     pub(super) fn new(reason: Reason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into() }
+        Self {
+            reason,
+            message: message.into(),
+        }
     }
 
     #[must_use]
@@ -140,9 +143,10 @@ impl Refusal {
             (_, Reason::TokenUnknown | Reason::ForeignToken | Reason::UpstreamSessionLost) => {
                 (200, error::session_gone())
             }
-            (Asked::Session | Asked::Statement, _) => {
-                (200, error::statement_failed(self.code(), &message, query_id))
-            }
+            (Asked::Session | Asked::Statement, _) => (
+                200,
+                error::statement_failed(self.code(), &message, query_id),
+            ),
         }
     }
 
@@ -219,6 +223,7 @@ impl From<UpstreamError> for Refusal {
             UpstreamError::Connect { .. }
             | UpstreamError::Tls { .. }
             | UpstreamError::Reset { .. }
+            | UpstreamError::RenewalFailed { .. }
             | UpstreamError::Stopped { .. }
             | UpstreamError::Status { .. }
             | UpstreamError::Redirect { .. } => Reason::UpstreamUnreachable,

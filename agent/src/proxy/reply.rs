@@ -57,7 +57,11 @@ impl Body for ResponseBody {
 pub(super) fn masked(masked: Masked) -> Response<ResponseBody> {
     match masked.into_body() {
         MaskedBody::Json(body) => json(200, body),
-        MaskedBody::Chunk { stream, content_length, gzip } => {
+        MaskedBody::Chunk {
+            stream,
+            content_length,
+            gzip,
+        } => {
             let mut response = Response::new(ResponseBody::Chunk(stream));
             let headers = response.headers_mut();
             let binary = HeaderValue::from_static("application/octet-stream");
@@ -74,7 +78,11 @@ pub(super) fn masked(masked: Masked) -> Response<ResponseBody> {
     }
 }
 
-pub(super) fn refusal(refusal: &Refusal, asked: Asked, query_id: &QueryId) -> Response<ResponseBody> {
+pub(super) fn refusal(
+    refusal: &Refusal,
+    asked: Asked,
+    query_id: &QueryId,
+) -> Response<ResponseBody> {
     let (status, body) = refusal.answer(asked, query_id);
     json(status, body.into())
 }
@@ -86,7 +94,10 @@ fn json(status: u16, body: Bytes) -> Response<ResponseBody> {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CONNECTION, HeaderValue::from_static("keep-alive"));
-    headers.insert(HeaderName::from_static("cache-control"), HeaderValue::from_static("no-store"));
+    headers.insert(
+        HeaderName::from_static("cache-control"),
+        HeaderValue::from_static("no-store"),
+    );
     response
 }
 

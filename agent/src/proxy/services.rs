@@ -112,7 +112,11 @@ impl Services {
     }
 
     pub(super) fn is_known_address(&self, ip: IpAddr) -> bool {
-        let addresses = self.state.addresses.read().unwrap_or_else(PoisonError::into_inner);
+        let addresses = self
+            .state
+            .addresses
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         addresses.contains(&ip.to_canonical())
     }
 
@@ -123,8 +127,11 @@ impl Services {
             return;
         }
         {
-            let mut addresses =
-                self.state.addresses.write().unwrap_or_else(PoisonError::into_inner);
+            let mut addresses = self
+                .state
+                .addresses
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
             if addresses.len() >= ADDRESSES_MAX {
                 tracing::warn!("no room for another known address");
                 return;
@@ -158,7 +165,11 @@ impl Services {
             serde_json::to_string(&tag).unwrap_or_default()
         };
         let whole = write(client_tag);
-        if whole.len() <= QUERY_TAG_BYTES_MAX { whole } else { write(None) }
+        if whole.len() <= QUERY_TAG_BYTES_MAX {
+            whole
+        } else {
+            write(None)
+        }
     }
 
     /// Records and counts a connection that ended before a request.
@@ -192,7 +203,12 @@ impl Services {
         let incomplete = error.is_incomplete_message() || error.is_timeout() || error.is_closed();
         if error.is_parse() || error.is_parse_too_large() {
             let name = Some(connection.server_name.clone());
-            self.hang_up(connection.id, Some(&connection.principal), name, Hangup::BadHttp);
+            self.hang_up(
+                connection.id,
+                Some(&connection.principal),
+                name,
+                Hangup::BadHttp,
+            );
         } else if !incomplete {
             tracing::debug!(%error, connection = connection.id, "connection broke");
         }

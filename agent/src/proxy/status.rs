@@ -31,7 +31,10 @@ impl Services {
                 .kernel
                 .links()
                 .into_iter()
-                .map(|(program, attached)| LinkStatus { program: program.to_owned(), attached })
+                .map(|(program, attached)| LinkStatus {
+                    program: program.to_owned(),
+                    attached,
+                })
                 .collect(),
             counters,
             recorder: RecorderStatus {

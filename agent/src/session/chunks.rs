@@ -32,7 +32,10 @@ pub struct ChunkLink {
 
 impl std::fmt::Debug for ChunkLink {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("ChunkLink").field("query_id", &self.query_id).finish_non_exhaustive()
+        formatter
+            .debug_struct("ChunkLink")
+            .field("query_id", &self.query_id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -68,7 +71,10 @@ pub struct Chunks {
 
 impl Default for Chunks {
     fn default() -> Self {
-        Self { random: SystemRandom::new(), inner: Mutex::default() }
+        Self {
+            random: SystemRandom::new(),
+            inner: Mutex::default(),
+        }
     }
 }
 
@@ -94,7 +100,10 @@ impl Chunks {
         };
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(oldest) = inner.order.front() {
-            let expired = inner.entries.get(oldest).is_none_or(|entry| entry.until <= now);
+            let expired = inner
+                .entries
+                .get(oldest)
+                .is_none_or(|entry| entry.until <= now);
             if !expired && inner.order.len() < RESULTS_MAX {
                 break;
             }
@@ -144,7 +153,9 @@ impl Chunks {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.entries.retain(|_, entry| entry.session != session);
         let inner = &mut *inner;
-        inner.order.retain(|digest| inner.entries.contains_key(digest));
+        inner
+            .order
+            .retain(|digest| inner.entries.contains_key(digest));
     }
 }
 
@@ -203,7 +214,11 @@ mod tests {
         assert!(chunks.link(path, header, 0, &key("b"), now).is_none());
         assert!(chunks.link(path, path, 0, &key("a"), now).is_none());
         assert!(chunks.link(header, header, 0, &key("a"), now).is_none());
-        assert!(chunks.link(path, header, 0, &key("a"), now + KEPT).is_none());
+        assert!(
+            chunks
+                .link(path, header, 0, &key("a"), now + KEPT)
+                .is_none()
+        );
         chunks.forget(session.id);
         assert!(chunks.link(path, header, 0, &key("a"), now).is_none());
     }

@@ -113,7 +113,10 @@ pub struct Registry<U> {
 
 impl<U> fmt::Debug for Registry<U> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Registry").field("open", &self.len()).finish_non_exhaustive()
+        formatter
+            .debug_struct("Registry")
+            .field("open", &self.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -156,7 +159,11 @@ impl<U> Registry<U> {
         if inner.held.len() >= self.sessions_max {
             return Err(OpenError::Full);
         }
-        let own = inner.held.values().filter(|held| held.session.key == *key).count();
+        let own = inner
+            .held
+            .values()
+            .filter(|held| held.session.key == *key)
+            .count();
         if own >= self.sessions_max.div_ceil(PRINCIPAL_SHARE) {
             return Err(OpenError::PrincipalFull);
         }
@@ -212,13 +219,23 @@ impl<U> Registry<U> {
     ) -> Result<Arc<Session<U>>, TokenError> {
         let digest = TokenDigest::of(token);
         let inner = self.lock();
-        let held = inner.by_token.get(&digest).and_then(|id| inner.held.get(id));
+        let held = inner
+            .by_token
+            .get(&digest)
+            .and_then(|id| inner.held.get(id));
         let held = held.ok_or(TokenError::Unknown)?;
         if held.session.key != *key {
             return Err(TokenError::Foreign);
         }
-        let fresh = held.tokens.iter().any(|(known, until)| *known == digest && now < *until);
-        if fresh { Ok(Arc::clone(&held.session)) } else { Err(TokenError::Expired) }
+        let fresh = held
+            .tokens
+            .iter()
+            .any(|(known, until)| *known == digest && now < *until);
+        if fresh {
+            Ok(Arc::clone(&held.session))
+        } else {
+            Err(TokenError::Expired)
+        }
     }
 
     /// The session of a master token.
@@ -233,7 +250,10 @@ impl<U> Registry<U> {
     ) -> Result<Arc<Session<U>>, TokenError> {
         let digest = TokenDigest::of(token);
         let inner = self.lock();
-        let held = inner.by_master.get(&digest).and_then(|id| inner.held.get(id));
+        let held = inner
+            .by_master
+            .get(&digest)
+            .and_then(|id| inner.held.get(id));
         let held = held.ok_or(TokenError::Unknown)?;
         if held.session.key != *key {
             return Err(TokenError::Foreign);
@@ -247,7 +267,10 @@ impl<U> Registry<U> {
 
     #[must_use]
     pub fn by_id(&self, id: SessionId) -> Option<Arc<Session<U>>> {
-        self.lock().held.get(&id).map(|held| Arc::clone(&held.session))
+        self.lock()
+            .held
+            .get(&id)
+            .map(|held| Arc::clone(&held.session))
     }
 
     /// Gives a session new tokens. The old session token stays good for a short while, the old
@@ -267,7 +290,8 @@ impl<U> Registry<U> {
             }
         }
         held.tokens.retain(|(_, until)| now < *until);
-        held.tokens.push((tokens.session.digest(), now + SESSION_VALIDITY));
+        held.tokens
+            .push((tokens.session.digest(), now + SESSION_VALIDITY));
         inner.by_master.remove(&held.master.0);
         held.master = (tokens.master.digest(), now + MASTER_VALIDITY);
         inner.by_token.insert(tokens.session.digest(), id);
@@ -291,15 +315,21 @@ impl<U> Registry<U> {
             .filter(|(_, held)| held.master.1 <= now)
             .map(|(id, _)| *id)
             .collect();
-        expired.into_iter().filter_map(|id| inner.remove(id)).collect()
+        expired
+            .into_iter()
+            .filter_map(|id| inner.remove(id))
+            .collect()
     }
 
     /// Every open session, oldest first.
     #[must_use]
     pub fn list(&self) -> Vec<Arc<Session<U>>> {
         let inner = self.lock();
-        let mut sessions: Vec<_> =
-            inner.held.values().map(|held| Arc::clone(&held.session)).collect();
+        let mut sessions: Vec<_> = inner
+            .held
+            .values()
+            .map(|held| Arc::clone(&held.session))
+            .collect();
         sessions.sort_by_key(|session| session.id);
         sessions
     }
@@ -359,7 +389,9 @@ mod tests {
         let registry = Registry::new(8);
         let now = Instant::now();
         let (session, tokens) = registry.open(new("a"), now).unwrap();
-        let found = registry.by_session_token(tokens.session.as_str(), &key("a"), now).unwrap();
+        let found = registry
+            .by_session_token(tokens.session.as_str(), &key("a"), now)
+            .unwrap();
         assert_eq!(found.id, session.id);
         let foreign = registry.by_session_token(tokens.session.as_str(), &key("b"), now);
         assert_eq!(foreign.unwrap_err(), TokenError::Foreign);
@@ -384,7 +416,11 @@ mod tests {
         let fresh = registry.renew(session.id, now).unwrap();
         let soon = now + RENEWAL_GRACE / 2;
         for token in [&old.session, &fresh.session] {
-            assert!(registry.by_session_token(token.as_str(), &key("a"), soon).is_ok());
+            assert!(
+                registry
+                    .by_session_token(token.as_str(), &key("a"), soon)
+                    .is_ok()
+            );
         }
         let after = now + RENEWAL_GRACE;
         let expired = registry.by_session_token(old.session.as_str(), &key("a"), after);
@@ -413,7 +449,10 @@ mod tests {
         let registry = Registry::new(4);
         let now = Instant::now();
         registry.open(new("a"), now).unwrap();
-        assert_eq!(registry.open(new("a"), now).unwrap_err(), OpenError::PrincipalFull);
+        assert_eq!(
+            registry.open(new("a"), now).unwrap_err(),
+            OpenError::PrincipalFull
+        );
         for other in ["b", "c", "d"] {
             registry.open(new(other), now).unwrap();
         }

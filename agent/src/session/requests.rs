@@ -62,7 +62,13 @@ impl Requests {
             inner.known.remove(&oldest);
         }
         inner.order.push_back(query.request_id.clone());
-        inner.known.insert(query.request_id.clone(), Known { digest, query_id: None });
+        inner.known.insert(
+            query.request_id.clone(),
+            Known {
+                digest,
+                query_id: None,
+            },
+        );
         Admission::First
     }
 
@@ -92,7 +98,13 @@ fn digest(query: &Query) -> blake3::Hash {
         hasher.update(bytes);
     };
     part(query.text.as_bytes());
-    part(query.bindings.as_ref().map_or("", |bindings| bindings.get()).as_bytes());
+    part(
+        query
+            .bindings
+            .as_ref()
+            .map_or("", |bindings| bindings.get())
+            .as_bytes(),
+    );
     part(&[u8::from(query.describe_only), u8::from(query.asynchronous)]);
     for (name, value) in &query.parameters {
         part(name.as_bytes());
@@ -126,7 +138,10 @@ mod tests {
         let requests = Requests::default();
         assert_eq!(requests.admit(&query("r1", "select 1")), Admission::First);
         assert_eq!(requests.admit(&query("r1", "select 1")), Admission::Retry);
-        assert_eq!(requests.admit(&query("r1", "select 2")), Admission::Conflict);
+        assert_eq!(
+            requests.admit(&query("r1", "select 2")),
+            Admission::Conflict
+        );
         let mut described = query("r1", "select 1");
         described.describe_only = true;
         assert_eq!(requests.admit(&described), Admission::Conflict);

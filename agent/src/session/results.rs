@@ -36,7 +36,10 @@ impl Results {
     pub fn own(&self, id: &QueryId, key: &PrincipalKey, account: &str, now: Instant) {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(oldest) = inner.order.front() {
-            let expired = inner.owners.get(oldest).is_none_or(|owner| owner.until <= now);
+            let expired = inner
+                .owners
+                .get(oldest)
+                .is_none_or(|owner| owner.until <= now);
             if !expired && inner.order.len() < RESULTS_MAX {
                 break;
             }
@@ -46,8 +49,11 @@ impl Results {
         }
         if !inner.owners.contains_key(id) {
             inner.order.push_back(id.clone());
-            let owner =
-                Owner { key: key.clone(), account: account.to_owned(), until: now + KEPT };
+            let owner = Owner {
+                key: key.clone(),
+                account: account.to_owned(),
+                until: now + KEPT,
+            };
             inner.owners.insert(id.clone(), owner);
         }
     }
@@ -56,7 +62,10 @@ impl Results {
     #[must_use]
     pub fn may_use(&self, id: &QueryId, key: &PrincipalKey, account: &str) -> bool {
         let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.owners.get(id).is_some_and(|owner| owner.key == *key && owner.account == account)
+        inner
+            .owners
+            .get(id)
+            .is_some_and(|owner| owner.key == *key && owner.account == account)
     }
 }
 

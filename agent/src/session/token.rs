@@ -54,7 +54,9 @@ impl fmt::Debug for TokenDigest {
 /// The token in `Authorization: Snowflake Token="…"`.
 #[must_use]
 pub fn parse_authorization(value: &str) -> Option<&str> {
-    let token = value.strip_prefix("Snowflake Token=\"")?.strip_suffix('"')?;
+    let token = value
+        .strip_prefix("Snowflake Token=\"")?
+        .strip_suffix('"')?;
     // Python sends the literal word before it has logged in.
     (!token.is_empty() && token != "None").then_some(token)
 }
@@ -85,6 +87,9 @@ mod tests {
         let other = Token::random(&random).unwrap();
         assert_ne!(one, other);
         assert_eq!(one.as_str().len(), 43);
-        assert_eq!(format!("{one:?} {:?}", one.digest()), "<redacted> <redacted>");
+        assert_eq!(
+            format!("{one:?} {:?}", one.digest()),
+            "<redacted> <redacted>"
+        );
     }
 }

@@ -39,7 +39,10 @@ impl ChunkSet {
                     "x-amz-server-side-encryption-customer-algorithm".to_owned(),
                     Zeroizing::new("AES256".to_owned()),
                 ),
-                ("x-amz-server-side-encryption-customer-key".to_owned(), key.clone()),
+                (
+                    "x-amz-server-side-encryption-customer-key".to_owned(),
+                    key.clone(),
+                ),
             ],
             Some(_) | None => self.headers.clone(),
         }

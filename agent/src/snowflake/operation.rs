@@ -21,7 +21,11 @@ impl QueryId {
     /// An id for a refusal, which Snowflake never saw: it leads to the entry in our record.
     #[must_use]
     pub fn of_entry(number: u64) -> Self {
-        Self(format!("00000000-0000-0000-{:04x}-{:012x}", number >> 48, number & 0xffff_ffff_ffff))
+        Self(format!(
+            "00000000-0000-0000-{:04x}-{:012x}",
+            number >> 48,
+            number & 0xffff_ffff_ffff
+        ))
     }
 
     #[must_use]
@@ -60,6 +64,16 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// The statement, when it is one.
+    #[must_use]
+    pub const fn query(&self) -> Option<&Query> {
+        if let Self::Query(query) = self {
+            Some(query)
+        } else {
+            None
+        }
+    }
+
     /// The stable name in records and metrics.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -123,7 +137,10 @@ impl Query {
     /// The `QUERY_TAG` that the client set for this statement.
     #[must_use]
     pub fn own_tag(&self) -> Option<String> {
-        let (_, value) = self.parameters.iter().find(|(name, _)| name == "QUERY_TAG")?;
+        let (_, value) = self
+            .parameters
+            .iter()
+            .find(|(name, _)| name == "QUERY_TAG")?;
         serde_json::from_str(value.get()).ok()
     }
 }
