@@ -152,7 +152,8 @@ fn trust(environment: &Environment, daemon: &Daemon) -> Result<()> {
         .outside(layout::snowfence())
         .args(["trust", "install", "--config"])
         .arg(&daemon.files().config)
-        .arg("--venv")
+        // This environment and no other: the namespace has copies of nothing else.
+        .args(["--only-paths", "--path"])
         .arg(venv())
         .output()?;
     ensure!(
