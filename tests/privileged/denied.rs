@@ -138,3 +138,58 @@ for _ in range(2):
     assert_eq!(counted(&kernel, Counter::DroppedEgress), 2);
     drop(server);
 }
+
+/// Attaches a `connect4` program of its own, which sends what we redirected on to Snowflake.
+///
+/// It stands for everything that can move a packet after us: address translation does the same.
+const DIVERT: &str = r"
+import ctypes, os, platform, socket, struct, sys
+libc = ctypes.CDLL(None, use_errno=True)
+BPF = {'x86_64': 321, 'aarch64': 280}[platform.machine()]
+PROG_LOAD, LINK_CREATE, SOCK_ADDR, CONNECT4 = 5, 28, 18, 10
+def bpf(command, attributes):
+    buffer = ctypes.create_string_buffer(attributes, len(attributes))
+    result = libc.syscall(BPF, command, buffer, len(attributes))
+    assert result >= 0, os.strerror(ctypes.get_errno())
+    return result
+def instruction(code, registers, offset, value):
+    return struct.pack('<BBhI', code, registers, offset, value)
+address = struct.unpack('<I', socket.inet_aton(sys.argv[2]))[0]
+STORE, MOVE, EXIT, IP, PORT = 0x63, 0xb7, 0x95, 4, 24
+program = b''.join([
+    instruction(MOVE, 2, 0, address), instruction(STORE, 0x21, IP, 0),
+    instruction(MOVE, 2, 0, socket.htons(443)), instruction(STORE, 0x21, PORT, 0),
+    instruction(MOVE, 0, 0, 1), instruction(EXIT, 0, 0, 0),
+])
+code, license = ctypes.create_string_buffer(program), ctypes.create_string_buffer(b'GPL')
+loaded = bpf(PROG_LOAD, struct.pack('<IIQQIIQII16sII', SOCK_ADDR, len(program) // 8,
+    ctypes.addressof(code), ctypes.addressof(license), 0, 0, 0, 0, 0, b'divert', 0, CONNECT4))
+cgroup = os.open(sys.argv[1], os.O_RDONLY)
+link = bpf(LINK_CREATE, struct.pack('<IIII', loaded, cgroup, CONNECT4, 0))
+print('attached', flush=True)
+sys.stdin.read()
+";
+
+#[test]
+fn a_redirected_connection_that_is_led_elsewhere_does_not_get_there() {
+    let bench = Bench::new();
+    let kernel = bench.enforced();
+    let directory = bench.directory(&bench.attach());
+    let host = bench.snowflake.address.ip().to_string();
+    let arguments = [directory.to_str().unwrap(), &host];
+    let mut divert = bench.start(&bench.outside(), DIVERT, &arguments);
+    assert_eq!(divert.line(), "attached");
+    let attempt = "s = socket.socket(); s.settimeout(1); s.connect((host, 443))";
+    check(&bench, &bench.agents(), attempt, "timed out");
+    assert_eq!(bench.snowflake.direct(), 0);
+    assert_eq!(counted(&kernel, Counter::Redirected), 1);
+    assert!(counted(&kernel, Counter::DroppedStray) >= 1);
+    assert_eq!(kernel.flow_count(), 0, "the flow ends with its socket");
+
+    // Nor does one that was not redirected; what is none of our business does get there.
+    let other = "s = socket.socket(); s.settimeout(1); s.connect(('127.0.0.1', 1))";
+    check(&bench, &bench.agents(), other, "timed out");
+    assert!(counted(&kernel, Counter::DroppedEgress) >= 1);
+    assert_eq!(bench.snowflake.direct(), 0);
+    check(&bench, &bench.outside(), other, "ok");
+}

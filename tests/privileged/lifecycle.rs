@@ -1,9 +1,12 @@
 //! Start, end, crash, restart: at no moment is there a gap.
 
+use std::collections::HashMap;
 use std::fs;
-use std::net::SocketAddr;
+use std::sync::Arc;
 
 use agent::config;
+use agent::kernel::metrics::KernelMetrics;
+use agent::kernel::probe::{self, FeatureState};
 use agent::kernel::{Counter, Kernel, KernelError, detach};
 
 use crate::harness::{Bench, counted};
@@ -17,6 +20,56 @@ fn without_a_listener_connections_are_refused() {
     assert_eq!(client.line(), "ECONNREFUSED");
     assert_eq!(bench.snowflake.direct(), 0);
     assert_eq!(counted(&kernel, Counter::RefusedNoListener), 1);
+}
+
+#[test]
+fn what_the_programs_count_is_exported_by_name() {
+    let bench = Bench::new();
+    let mut kernel = bench.load();
+    kernel.enforce().unwrap();
+    let mut client = bench.connect_snowflake(&bench.agents());
+    assert_eq!(client.line(), "ECONNREFUSED");
+    let registry = prometheus::Registry::new();
+    let metrics = KernelMetrics::new(Arc::new(kernel)).unwrap();
+    registry.register(Box::new(metrics)).unwrap();
+    let values: HashMap<_, _> = registry
+        .gather()
+        .into_iter()
+        .map(|family| {
+            let metric = &family.get_metric()[0];
+            let value = metric.get_counter().get_value() + metric.get_gauge().get_value();
+            (family.name().to_owned(), value)
+        })
+        .collect();
+    assert_eq!(
+        values["snowfence_kernel_refused_no_listener_total"].to_string(),
+        "1"
+    );
+    assert_eq!(values["snowfence_kernel_redirected_total"].to_string(), "0");
+    assert_eq!(values["snowfence_kernel_flows"].to_string(), "0");
+}
+
+#[test]
+fn this_kernel_has_what_the_daemon_needs() {
+    let bench = Bench::new();
+    let config = config::Kernel {
+        attach: bench.attach(),
+        pin_dir: bench.pin_dir(),
+        ports: vec![443],
+    };
+    for feature in probe::features(&config) {
+        assert_eq!(feature.state, FeatureState::Present, "{}", feature.name);
+    }
+    let elsewhere = config::Kernel {
+        pin_dir: std::env::temp_dir(),
+        ..config
+    };
+    let missing: Vec<_> = probe::features(&elsewhere)
+        .into_iter()
+        .filter(|feature| matches!(feature.state, FeatureState::Missing(_)))
+        .map(|feature| feature.name)
+        .collect();
+    assert_eq!(missing, ["bpf file system"]);
 }
 
 #[test]
@@ -195,9 +248,9 @@ fn pins_must_be_on_a_bpf_file_system() {
 fn a_listener_at_an_intercepted_port_is_refused() {
     let bench = Bench::new();
     let kernel = bench.load();
-    let port = SocketAddr::from(([127, 0, 0, 1], 443)).port();
-    assert!(matches!(
-        kernel.publish_listener(port, 0),
-        Err(KernelError::ListenerPort { .. })
-    ));
+    let error = kernel.publish_listener(443, 0).unwrap_err();
+    assert!(
+        matches!(error, KernelError::ListenerPort { port: 443 }),
+        "{error}"
+    );
 }

@@ -4,6 +4,12 @@
 //! beside other people's programs. All traffic is on loopback. The clients are Python: unmodified, as
 //! an agent's would be.
 #![forbid(unsafe_code)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "the lints know tests by their attribute, and this crate is nothing else"
+)]
 
 mod denied;
 mod flood;

@@ -200,6 +200,7 @@ os.wait()
     moved(PROGRAM, Way::In);
 }
 
+#[derive(Clone, Copy)]
 enum Way {
     In,
     Out,

@@ -88,7 +88,11 @@ pub(super) fn load(object: &[u8], pins: &Pins) -> Result<Loaded, KernelError> {
     let programs = match load_with(object, pins, &btf::offsets()) {
         Ok(programs) => programs,
         // A kernel in lockdown refuses programs that read its memory: do without those facts.
-        Err(KernelError::Load { .. }) => load_with(object, pins, &btf::unknown())?,
+        Err(error @ KernelError::Load { .. }) => {
+            let programs = load_with(object, pins, &btf::unknown())?;
+            tracing::warn!(error = %error, "start times and executables of processes are unknown");
+            programs
+        }
         Err(error) => return Err(error),
     };
     Loaded::new(programs)

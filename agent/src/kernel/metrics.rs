@@ -3,51 +3,65 @@
 use std::sync::Arc;
 
 use agent_ebpf::Counter;
-use prometheus::core::{Collector, Desc};
+use prometheus::core::{Collector, Desc, Describer as _};
 use prometheus::proto::MetricFamily;
 use prometheus::{IntCounter, IntGauge, Opts};
 
 use super::Kernel;
 
+const FLOWS: (&str, &str) = (
+    "snowfence_kernel_flows",
+    "Flows that wait for their connection to be accepted.",
+);
+
 /// Reads the counters of the kernel programs when it is scraped.
 #[derive(Debug)]
 pub struct KernelMetrics {
     kernel: Arc<Kernel>,
+    descriptions: Vec<Desc>,
 }
 
 impl KernelMetrics {
-    #[must_use]
-    pub const fn new(kernel: Arc<Kernel>) -> Self {
-        Self { kernel }
+    /// # Errors
+    ///
+    /// A name is not one that Prometheus takes.
+    pub fn new(kernel: Arc<Kernel>) -> prometheus::Result<Self> {
+        let counters = Counter::ALL.map(|counter| (name(counter), help(counter)));
+        let descriptions = counters
+            .into_iter()
+            .chain([FLOWS])
+            .map(|(name, help)| Opts::new(name, help).describe())
+            .collect::<prometheus::Result<_>>()?;
+        Ok(Self {
+            kernel,
+            descriptions,
+        })
     }
 }
 
 impl Collector for KernelMetrics {
     fn desc(&self) -> Vec<&Desc> {
-        // None: the collector checks its names itself, below.
-        Vec::new()
+        self.descriptions.iter().collect()
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        let counters = self.kernel.counters();
-        let mut families: Vec<MetricFamily> = counters
+        let counters = self
+            .kernel
+            .counters()
             .into_iter()
             .filter_map(|(counter, value)| {
                 let metric = IntCounter::with_opts(Opts::new(name(counter), help(counter))).ok()?;
                 metric.inc_by(value);
                 Some(metric.collect())
-            })
-            .flatten()
-            .collect();
-        let flows = IntGauge::with_opts(Opts::new(
-            "snowfence_kernel_flows",
-            "Flows that wait for their connection to be accepted.",
-        ));
-        if let Ok(flows) = flows {
-            flows.set(i64::try_from(self.kernel.flow_count()).unwrap_or(i64::MAX));
-            families.extend(flows.collect());
-        }
-        families
+            });
+        let (name, help) = FLOWS;
+        let flows = IntGauge::with_opts(Opts::new(name, help))
+            .ok()
+            .map(|metric| {
+                metric.set(i64::try_from(self.kernel.flow_count()).unwrap_or(i64::MAX));
+                metric.collect()
+            });
+        counters.chain(flows).flatten().collect()
     }
 }
 

@@ -154,8 +154,8 @@ impl Kernel {
     ///
     /// # Errors
     ///
-    /// A program cannot be attached, or connections cannot be destroyed. What was enforced before
-    /// still is; links that this call created are removed again.
+    /// A program cannot be attached: what was attached before still is, and when nothing was, nothing
+    /// is. Or connections cannot be destroyed: then the programs are attached and hold them back.
     pub fn enforce(&mut self) -> Result<Enforced, KernelError> {
         let cgroup = self.tree.open(&self.attach)?;
         let target = links::Target {
@@ -343,6 +343,12 @@ pub fn detach(pin_dir: &Path) -> Result<usize, KernelError> {
     fs::remove_dir(pin_dir).map_err(error)?;
     Ok(removed)
 }
+
+/// One is shared by all connections.
+const _: fn() = || {
+    const fn is_shareable<T: Send + Sync>() {}
+    is_shareable::<Kernel>();
+};
 
 fn write_error(map: &'static str) -> impl Fn(io::Error) -> KernelError {
     move |source| KernelError::Map { map, source }
