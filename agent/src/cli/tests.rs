@@ -11,6 +11,8 @@ use tempfile::TempDir;
 use super::output::Output;
 use super::{Cli, Command, dispatch, exit_code, init, status};
 use crate::admin::{LinkStatus, PolicyStatus, RecorderStatus, ScopeStatus, Status};
+use crate::policy;
+use crate::tls::Authority;
 
 /// What a command line prints, or its exit code and why.
 fn run(arguments: &[&str]) -> Result<String, (u8, String)> {
@@ -81,6 +83,13 @@ fn what_init_writes_is_what_check_accepts() {
     );
     let shown = run(&["config", "show", "--config", &shown]).expect("shown");
     insta::assert_snapshot!(shown.replace(&dir.path().display().to_string(), "DIR"));
+    let policies = policy::Store::open(&dir.path().join("etc/snowfence/policies"));
+    assert!(
+        !policies
+            .expect("the first policy is valid")
+            .snapshot()
+            .is_empty()
+    );
     assert_eq!(mode(&config), 0o600);
     assert_eq!(mode(&dir.path().join("etc/snowfence/secrets")), 0o700);
     assert_eq!(mode(&dir.path().join("var/lib/snowfence/record")), 0o700);
@@ -262,7 +271,9 @@ fn trust_goes_into_a_python_and_out_of_it_again() {
     let venv = dir.path().join("venv");
     let bundle = venv.join("lib/python3.11/site-packages/certifi/cacert.pem");
     fs::create_dir_all(bundle.parent().expect("a parent")).expect("made");
-    fs::write(&bundle, "# roots\n").expect("written");
+    let other = Authority::open_or_create(&dir.path().join("other"), &[]).expect("made");
+    let roots = format!("# roots\n{}", other.certificate_pem());
+    fs::write(&bundle, &roots).expect("written");
 
     let state = |command: &str| {
         let path = venv.display().to_string();
@@ -285,11 +296,11 @@ fn trust_goes_into_a_python_and_out_of_it_again() {
     let authority = authority.expect("there");
     let text = fs::read_to_string(&bundle).expect("there");
     assert!(
-        text.starts_with("# roots\n") && text.contains(authority.trim()),
+        text.starts_with(&roots) && text.contains(authority.trim()),
         "{text}"
     );
     assert_eq!(state("remove"), "removed");
-    assert_eq!(fs::read_to_string(&bundle).expect("there"), "# roots\n");
+    assert_eq!(fs::read_to_string(&bundle).expect("there"), roots);
 }
 
 #[test]

@@ -15,6 +15,7 @@ use crate::config::{
     Account, Config, ConfigError, Credential, CredentialKind, OtherTls, Scope, SecretSource,
     Unnamed, WorkloadMatcher, load, show_tables,
 };
+use crate::policy::default_policy;
 use crate::tls::Authority;
 
 pub(super) use answers::Answers;
@@ -99,7 +100,7 @@ impl Init {
         let authority = Authority::open_or_create(&config.tls.ca_dir, &config.tls.extra_names)
             .context("making the authority")?;
         drop(authority);
-        layout.write_policy(first_policy(), force)?;
+        layout.write_policy(default_policy(), force)?;
         // Last: a configuration is there only if everything that it names is.
         layout.write_config(&text, force)?;
         next_steps(&answers, &layout, output)
@@ -200,11 +201,6 @@ fn next_steps(answers: &Answers, layout: &Layout, output: &mut Output<'_>) -> Re
         format!("in the cgroup {scope}")
     };
     output.line(&format!("  start an agent in scope:   {start}"))
-}
-
-/// Permits nothing: what is not permitted is denied.
-const fn first_policy() -> &'static str {
-    "// Nothing is permitted until a policy here permits it.\n"
 }
 
 const HEADER: &str = "# Snowfence. Every key: docs/configuration.md, or `snowfence config show`.\n";
