@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import ssl
 import threading
@@ -63,7 +64,7 @@ def main() -> None:
         (options.listen, settings.account_host, account.handle),
         (options.storage_listen, settings.storage_host, storage.handle),
     ):
-        serve(where, guarded(host, inner, faults, received, logins), tls_for(host))
+        serve(where, guarded(host, inner, faults, received, queries), tls_for(host))
     # Last, so that an answer of /ready means that everything else is bound.
     serve(options.control, Control(settings, logins, faults, received, executed).handle, lambda: None)
 
@@ -71,6 +72,8 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     ended.wait()
+    # Threads may still hold statements, and DuckDB complains at length about those.
+    os._exit(0)
 
 
 if __name__ == "__main__":

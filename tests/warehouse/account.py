@@ -72,19 +72,20 @@ class Account:
         return json_response({"data": "Log Received", "code": None, "message": None, "success": True})
 
 
-def guarded(host: str, inner: Handler, faults: Faults, record: Record, logins: Logins) -> Handler:
+def guarded(host: str, inner: Handler, faults: Faults, record: Record, queries: Queries) -> Handler:
     """Wraps a host's handler with its faults and with the record of what arrived."""
 
     def handle(request: Request) -> Response:
-        sql = _sql(request)
-        user = _user(request, logins)
+        sql = _sql(request, queries)
+        user = _user(request, queries.logins)
         fault = faults.take(BEFORE, host, request.path, user, sql)
         if fault:
             request.notes["fault"] = fault.kind
             response = _spoil_before(fault, inner, request)
         else:
             response = inner(request)
-            fault = faults.take(AFTER, host, request.path, user, sql)
+            kinds = AFTER if _has_rows(response) else tuple(kind for kind in AFTER if kind != "broken_arrow")
+            fault = faults.take(kinds, host, request.path, user, sql)
             if fault:
                 request.notes["fault"] = fault.kind
                 response = _spoil_after(fault, response)
@@ -117,8 +118,17 @@ def _spoil_after(fault: Fault, response: Response) -> Response:
     return replace(response, damage=fault.kind, seconds=fault.seconds)
 
 
-def _sql(request: Request) -> str:
-    return str(request.json().get("sqlText") or "") if "query-request" in request.path else ""
+def _has_rows(response: Response) -> bool:
+    return b'"rowsetBase64"' in response.body or response.content_type == "binary/octet-stream"
+
+
+def _sql(request: Request, queries: Queries) -> str:
+    if "query-request" in request.path:
+        return str(request.json().get("sqlText") or "")
+    # A poll concerns the statement that it polls for.
+    match = RESULT.fullmatch(request.path)
+    job = queries.jobs.get(match[1]) if match else None
+    return job.sql if job else ""
 
 
 def _user(request: Request, logins: Logins) -> str:
