@@ -39,6 +39,7 @@ pub mod mask;
 pub mod policy;
 pub mod privilege;
 pub mod record;
+pub mod session;
 pub mod snowflake;
 pub mod sql;
 pub mod upstream;
