@@ -66,7 +66,7 @@ async fn serve(config: Config) -> Result<()> {
     );
     let kernel = Arc::new(kernel);
     parts.policies.register(&registry)?;
-    registry.register(Box::new(KernelMetrics::new(Arc::clone(&kernel))))?;
+    registry.register(Box::new(KernelMetrics::new(Arc::clone(&kernel))?))?;
     let services = Arc::new(parts.into_services(config, kernel));
     let admin = start_admin(&services, registry)?;
     let (trigger, shutdown) = shutdown::channel();
