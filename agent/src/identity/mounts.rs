@@ -132,7 +132,7 @@ mod tests {
         let file = std::fs::File::open("/proc/self/exe").unwrap();
         let mountinfo = std::fs::read("/proc/self/mountinfo").unwrap();
         let mount = find(&mountinfo, position(&file.into()).unwrap()).unwrap();
-        assert_eq!(mount.inode, fields[4].parse().unwrap());
+        assert_eq!(mount.inode, fields[4].parse::<u64>().unwrap());
         assert_eq!(mount.device, (number(major) << MINOR_BITS) | number(minor));
     }
 }
