@@ -152,6 +152,9 @@ fn what_readers_could_take_for_different_things_is_opaque() {
         "-- only a comment",
         "select $a$ , ssn , $a$ from t",
         "select 1 # delete from t",
+        "select 1 #",
+        "select n'x'",
+        "create procedure p as begin delete from t; end",
         "select 1 -- x\rdelete from t",
         "select\u{a0}1",
         "select 1 -- \u{2028} delete from t",
@@ -275,6 +278,18 @@ async fn statements_made_to_exhaust_us_are_survived() {
         assert!(!facts.effects.is_empty());
     }
     assert_eq!(analyst.facts("select 1").await.kinds, ["SELECT"]);
+}
+
+#[test]
+fn texts_over_a_limit_are_opaque() {
+    check_opaque(&format!("select 1{}", "+1".repeat(25_000)));
+    check_opaque(&format!("select 1{}", " union select 1".repeat(501)));
+    check_opaque(&format!("select '{}'", "x".repeat(1 << 20)));
+    check(
+        &format!("select '{}'", "x".repeat(1 << 19)),
+        "SELECT",
+        "read",
+    );
 }
 
 proptest! {
