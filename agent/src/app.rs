@@ -1,11 +1,227 @@
-//! Builds and wires everything; nothing else constructs.
+//! Builds every part and wires them; nothing else constructs.
+//!
+//! The order of the start is a promise: policy, record, authority and credentials are ready and
+//! the listeners are bound before the kernel redirects the first connection. What an earlier start
+//! pinned goes on refusing until then. The end leaves the programs attached: without a daemon,
+//! connects are refused, never let past.
 #![forbid(unsafe_code)]
 
-use anyhow::{Result, bail};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
+use anyhow::{Context as _, Result};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::Instant;
+
+use crate::admin::{self, Admin};
 use crate::config::Config;
+use crate::credential::Credentials;
+use crate::identity::Identifier;
+use crate::kernel::Kernel;
+use crate::kernel::metrics::KernelMetrics;
+use crate::policy;
+use crate::proxy::{self, Listeners, Services};
+use crate::record::Recorder;
+use crate::session::{Chunks, Registry, Results};
+use crate::shutdown::{self, Shutdown};
+use crate::sql::Analyst;
+use crate::telemetry::ErrorChain;
+use crate::tls::{Authority, SnowflakeNames, Terminator, client};
+use crate::upstream::{self, Upstream};
 
-/// Runs the daemon until it is told to stop.
-pub fn run(_config: Config) -> Result<()> {
-    bail!("this build has no daemon")
+/// Upstream tokens live for an hour and are renewed well before; a session that lost its client
+/// is noticed when its own token expires.
+const HOUSEKEEPING: Duration = Duration::from_secs(30);
+
+/// Runs the daemon until SIGTERM or SIGINT.
+///
+/// # Errors
+/// A part cannot be started; what was enforced before still is.
+pub fn run(config: Config) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("starting the runtime")?;
+    runtime.block_on(serve(config))
+}
+
+async fn serve(config: Config) -> Result<()> {
+    let registry = prometheus::Registry::new();
+    let listeners = Listeners::bind().context("binding the listeners")?;
+    let mut kernel = Kernel::load(&config.kernel, &config.scopes).context("loading eBPF")?;
+    let parts = Parts::build(&config, &registry)?;
+    let (v4, v6) = listeners.ports().context("reading the listeners' ports")?;
+    kernel
+        .publish_listener(v4, v6)
+        .context("publishing the listeners")?;
+    let enforced = kernel.enforce().context("attaching the eBPF programs")?;
+    tracing::info!(
+        links_created = enforced.links_created,
+        links_updated = enforced.links_updated,
+        connections_destroyed = enforced.connections_destroyed,
+        v4_port = v4,
+        v6_port = v6,
+        "enforcing"
+    );
+    let kernel = Arc::new(kernel);
+    parts.policies.register(&registry)?;
+    registry.register(Box::new(KernelMetrics::new(Arc::clone(&kernel))?))?;
+    let services = Arc::new(parts.into_services(config, kernel));
+    let admin = start_admin(&services, registry)?;
+    let (trigger, shutdown) = shutdown::channel();
+    let accepting = accept(listeners, &services, &shutdown);
+    let keeping = tokio::spawn(keep_house(Arc::clone(&services), shutdown.clone()));
+    let reloading = tokio::spawn(reload(Arc::clone(&services), shutdown));
+
+    shutdown::signalled()
+        .await
+        .context("waiting for a signal")?;
+    tracing::info!("stopping; the kernel goes on refusing what it redirected");
+    trigger.start();
+    for task in accepting {
+        task.await.context("waiting for connections")?;
+    }
+    reloading.abort();
+    keeping.await.context("waiting for sessions")?;
+    admin.shutdown();
+    Ok(())
+}
+
+/// Everything that can fail before the kernel is touched.
+struct Parts {
+    metrics: proxy::Metrics,
+    identifier: Identifier,
+    names: SnowflakeNames,
+    terminator: Terminator,
+    recorder: Recorder,
+    policies: policy::Store,
+    analyst: Analyst,
+    credentials: Credentials,
+    upstream: Upstream,
+}
+
+impl Parts {
+    fn build(config: &Config, registry: &prometheus::Registry) -> Result<Self> {
+        let recorder = Recorder::open(&config.record).context("opening the recording")?;
+        recorder.metrics().register(registry)?;
+        let hosts = config.accounts.iter().flat_map(|account| &account.hosts);
+        let names = SnowflakeNames::new(hosts.chain(&config.tls.extra_names))?;
+        let authority = Authority::open_or_create(&config.tls.ca_dir, &config.tls.extra_names)
+            .context("opening the certificate authority")?;
+        let connector = client::connector(&config.tls.upstream_ca_files)
+            .context("reading the roots for the upstream")?;
+        let systemd = std::env::var_os("CREDENTIALS_DIRECTORY");
+        let credentials = Credentials::new(
+            &config.credentials,
+            systemd.as_deref().map(Path::new),
+            &connector,
+        )
+        .context("opening the credentials")?;
+        let upstream_metrics = upstream::Metrics::new(registry)?;
+        Ok(Self {
+            metrics: proxy::Metrics::new(registry)?,
+            identifier: Identifier::new(&config.workloads).context("reading the workloads")?,
+            names,
+            terminator: Terminator::new(Arc::new(authority), config.limits.hello_timeout)?,
+            recorder,
+            policies: policy::Store::open(&config.policy.dir).context("loading the policies")?,
+            analyst: Analyst::new(),
+            credentials,
+            upstream: Upstream::new(connector, &config.limits, Some(upstream_metrics)),
+        })
+    }
+
+    fn into_services(self, config: Config, kernel: Arc<Kernel>) -> Services {
+        Services {
+            flows: kernel.flows(),
+            kernel,
+            metrics: self.metrics,
+            identifier: self.identifier,
+            names: self.names,
+            terminator: self.terminator,
+            recorder: self.recorder,
+            policies: self.policies,
+            analyst: self.analyst,
+            credentials: self.credentials,
+            upstream: self.upstream,
+            sessions: Registry::new(config.limits.sessions_max),
+            results: Results::default(),
+            chunks: Chunks::default(),
+            state: proxy::State::default(),
+            config,
+        }
+    }
+}
+
+fn accept(
+    listeners: Listeners,
+    services: &Arc<Services>,
+    shutdown: &Shutdown,
+) -> Vec<tokio::task::JoinHandle<()>> {
+    [Some(listeners.v4), listeners.v6]
+        .into_iter()
+        .flatten()
+        .map(|listener| {
+            tokio::spawn(proxy::serve(
+                listener,
+                Arc::clone(services),
+                shutdown.clone(),
+            ))
+        })
+        .collect()
+}
+
+/// Renews upstream tokens, ends sessions whose client is gone, and logs out at the end.
+async fn keep_house(services: Arc<Services>, mut shutdown: Shutdown) {
+    loop {
+        // Both arms are cancel-safe: nothing is half done between two rounds.
+        tokio::select! {
+            () = tokio::time::sleep(HOUSEKEEPING) => {}
+            () = shutdown.wait() => break,
+        }
+        let now = Instant::now();
+        for session in services.sessions.sweep(now) {
+            services.chunks.forget(session.id);
+            services.upstream.logout(&session.upstream).await;
+        }
+        for session in services.sessions.list() {
+            if let Err(error) = services.upstream.renew_due(&session.upstream, now).await {
+                tracing::warn!(session = %session.id, error = %ErrorChain(&error), "not renewed");
+            }
+        }
+    }
+    for session in services.sessions.list() {
+        services.upstream.logout(&session.upstream).await;
+    }
+}
+
+/// Reads the policies again at SIGHUP. A bad set leaves the old one in force.
+async fn reload(services: Arc<Services>, mut shutdown: Shutdown) {
+    let mut hangups = match signal(SignalKind::hangup()) {
+        Ok(hangups) => hangups,
+        Err(error) => return tracing::error!(%error, "policies cannot be reloaded"),
+    };
+    loop {
+        // Both arms are cancel-safe.
+        tokio::select! {
+            received = hangups.recv() => if received.is_none() { break },
+            () = shutdown.wait() => break,
+        }
+        match services.policies.reload() {
+            Ok(policies) => tracing::info!(version = policies.version(), "policies loaded"),
+            Err(error) => tracing::error!(%error, "policies rejected, the old ones stay in force"),
+        }
+    }
+}
+
+fn start_admin(
+    services: &Arc<Services>,
+    registry: prometheus::Registry,
+) -> Result<admin::AdminThread> {
+    let started = Instant::now();
+    let services = Arc::clone(services);
+    let config = services.config.admin.clone();
+    let status = Arc::new(move || services.status(started));
+    admin::start(&config, Admin { registry, status }).context("starting the admin socket")
 }

@@ -1,2 +1,77 @@
-//! Tasks.
-fn main() {}
+//! Every task of the project, as one program: `cargo xtask <task>`.
+//!
+//! `demo`, `test` and `ci` first do what `setup` does, so none of them needs a prepared machine.
+#![forbid(unsafe_code)]
+#![expect(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "a task tells the person who started it what it does"
+)]
+
+mod build_ebpf;
+mod ci;
+mod demo;
+mod deny;
+mod drivers;
+mod setup;
+mod shell;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask", about = "The tasks of the project")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Installs what building and testing need: BPF compiler, bpf-linker, stand-in, drivers
+    Setup {
+        /// Only say what is missing; the exit code is 1 if anything is
+        #[arg(long)]
+        check: bool,
+    },
+    /// Builds the daemon with its kernel programs, and prints where the object is
+    BuildEbpf,
+    /// Shows the whole thing at work on this machine, and cleans up after itself
+    Demo {
+        /// Set-up and build are done: the demo starts itself again as root with this
+        #[arg(long, hide = true)]
+        prepared: bool,
+    },
+    /// Runs every test, as root where a test needs it
+    Test {
+        /// Only tests whose name contains this
+        filter: Option<String>,
+    },
+    /// Runs everything that must pass before a change is merged
+    Ci,
+    /// Checks the rules of the source that no compiler checks
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().task {
+        Task::Setup { check: false } => setup::run(setup::Need::Everything),
+        Task::Setup { check: true } => setup::check(),
+        Task::BuildEbpf => build_ebpf::run(),
+        Task::Demo { prepared } => demo::run(prepared),
+        Task::Test { filter } => test::run(filter.as_deref()),
+        Task::Ci => ci::run(),
+        Task::Tidy => tidy::run(),
+    };
+    // Printed here, because a backtrace through the task runner helps nobody.
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -115,11 +115,24 @@ mod tests {
         assert!(!kind("ext4").is_user_space());
     }
 
+    /// `/proc/PID/maps` prints `i_sb->s_dev` and `i_ino` of mapped files: the numbers that the
+    /// kernel half remembers.
     #[test]
-    fn our_own_executable_has_a_mount_and_an_inode() {
+    fn device_and_inode_are_the_kernels() {
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        let exe = std::env::current_exe().unwrap();
+        let line = maps
+            .lines()
+            .find(|line| line.ends_with(exe.to_str().unwrap()))
+            .unwrap();
+        let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+        let (major, minor) = fields[3].split_once(':').unwrap();
+        let number = |text| u64::from_str_radix(text, 16).unwrap();
+
         let file = std::fs::File::open("/proc/self/exe").unwrap();
-        let position = position(&file.into()).unwrap();
         let mountinfo = std::fs::read("/proc/self/mountinfo").unwrap();
-        assert_ne!(find(&mountinfo, position).unwrap().inode, 0);
+        let mount = find(&mountinfo, position(&file.into()).unwrap()).unwrap();
+        assert_eq!(mount.inode, fields[4].parse().unwrap());
+        assert_eq!(mount.device, (number(major) << MINOR_BITS) | number(minor));
     }
 }

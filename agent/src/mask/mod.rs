@@ -1,6 +1,92 @@
 //! The only way from the upstream to the client.
+//!
+//! An answer is opened here and nowhere else. Its envelope is checked, what could carry rows past
+//! us is refused, and its chunk links are taken out; only then can it be released.
 #![forbid(unsafe_code)]
 
 mod proof;
 
 pub use proof::{Key, Masked, MaskedBody};
+
+use crate::snowflake::chunk::{Capability, ChunkSet};
+use crate::snowflake::result::{self, Asked, ResultError};
+use crate::upstream::{Unmasked, UnmaskedBody};
+
+/// Why an answer may not leave.
+#[derive(Debug, thiserror::Error)]
+pub enum MaskError {
+    #[error("the upstream's answer is not one that may be passed on")]
+    Answer(#[source] ResultError),
+    #[error("the upstream sent a chunk where an answer belongs, or the other way round")]
+    Kind,
+}
+
+/// An answer that was checked and is waiting for its chunk capability.
+#[derive(Debug)]
+#[must_use]
+pub struct Admitted(result::Admitted);
+
+impl Admitted {
+    /// What the answer says of itself: ids, rows, state. No cell of it.
+    #[must_use]
+    pub const fn summary(&self) -> &result::Admitted {
+        &self.0
+    }
+
+    /// Takes the links to the chunks; only a capability can stand for them in the answer.
+    #[must_use]
+    pub fn take_chunks(&mut self) -> Option<ChunkSet> {
+        self.0.take_chunks()
+    }
+
+    /// Writes the answer for the client.
+    ///
+    /// # Errors
+    /// The answer has chunks, and there is no capability for them.
+    pub fn release(self, capability: Option<&Capability<'_>>) -> Result<Masked, MaskError> {
+        let body = self.0.render(capability).map_err(MaskError::Answer)?;
+        Ok(Masked::new(MaskedBody::Json(body)))
+    }
+}
+
+/// Checks an upstream answer.
+///
+/// # Errors
+/// The answer is malformed or carries something that may not leave.
+pub fn admit(unmasked: Unmasked, asked: Asked<'_>) -> Result<Admitted, MaskError> {
+    match unmasked.open(&Key::new()) {
+        (_status, UnmaskedBody::Json(body)) => result::admit(&body, asked)
+            .map(Admitted)
+            .map_err(MaskError::Answer),
+        (_status, UnmaskedBody::Chunk { .. }) => Err(MaskError::Kind),
+    }
+}
+
+/// Passes a chunk on.
+///
+/// # Errors
+/// The answer is no chunk.
+pub fn chunk(unmasked: Unmasked) -> Result<Masked, MaskError> {
+    match unmasked.open(&Key::new()) {
+        (
+            _status,
+            UnmaskedBody::Chunk {
+                stream,
+                content_length,
+            },
+        ) => {
+            // Snowflake compresses every chunk.
+            Ok(Masked::new(MaskedBody::Chunk {
+                stream,
+                content_length,
+                gzip: true,
+            }))
+        }
+        (_status, UnmaskedBody::Json(_)) => Err(MaskError::Kind),
+    }
+}
+
+/// An answer that we made ourselves: it holds nothing of the upstream's.
+pub fn ours(body: Vec<u8>) -> Masked {
+    Masked::new(MaskedBody::Json(body.into()))
+}

@@ -151,7 +151,7 @@ impl Decided {
 
     fn describe(&mut self, operation: &Operation) {
         use crate::snowflake::Abort;
-        self.operation = operation_name(operation);
+        self.operation = operation.name();
         match operation {
             Operation::Query(query) => {
                 self.request = Some(query.request_id.0.clone());
@@ -384,22 +384,6 @@ impl Drop for Entry {
                 .unwrap_or_default();
             self.end_detached(&Ending::new(Outcome::Abandoned, time, duration));
         }
-    }
-}
-
-/// The name of an operation in the recording.
-const fn operation_name(operation: &Operation) -> &'static str {
-    match operation {
-        Operation::Login(_) => "login",
-        Operation::Renew { .. } => "renew",
-        Operation::Heartbeat => "heartbeat",
-        Operation::Close => "close",
-        Operation::Query(_) => "query",
-        Operation::Result(_) => "result",
-        Operation::Abort(_) => "abort",
-        Operation::Monitor(_) => "monitor",
-        Operation::Telemetry => "telemetry",
-        Operation::Chunk { .. } => "chunk",
     }
 }
 

@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
+use bytes::Bytes;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
@@ -178,6 +179,20 @@ pub(super) fn success<T: serde::Serialize>(data: &T) -> Vec<u8> {
         success: true,
         headers: None,
     })
+}
+
+/// Writes an object whose values are JSON already.
+pub(super) fn write_object(output: &mut Vec<u8>, entries: &[(String, Bytes)]) {
+    output.push(b'{');
+    for (index, (key, value)) in entries.iter().enumerate() {
+        if index > 0 {
+            output.push(b',');
+        }
+        output.extend_from_slice(&write(key));
+        output.push(b':');
+        output.extend_from_slice(value);
+    }
+    output.push(b'}');
 }
 
 /// Counts what is written to it.

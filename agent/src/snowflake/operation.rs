@@ -18,6 +18,16 @@ impl QueryId {
         (lengths == [8, 4, 4, 4, 12] && hexadecimal).then(|| Self(text.to_ascii_lowercase()))
     }
 
+    /// An id for a refusal, which Snowflake never saw: it leads to the entry in our record.
+    #[must_use]
+    pub fn of_entry(number: u64) -> Self {
+        Self(format!(
+            "00000000-0000-0000-{:04x}-{:012x}",
+            number >> 48,
+            number & 0xffff_ffff_ffff
+        ))
+    }
+
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -51,6 +61,35 @@ pub enum Operation {
     Telemetry,
     /// `GET /sfc-results/<capability>/<n>`: one result chunk, fetched by us.
     Chunk { capability: String, index: u32 },
+}
+
+impl Operation {
+    /// The statement, when it is one.
+    #[must_use]
+    pub const fn query(&self) -> Option<&Query> {
+        if let Self::Query(query) = self {
+            Some(query)
+        } else {
+            None
+        }
+    }
+
+    /// The stable name in records and metrics.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Login(_) => "login",
+            Self::Renew { .. } => "renew",
+            Self::Heartbeat => "heartbeat",
+            Self::Close => "close",
+            Self::Query(_) => "query",
+            Self::Result(_) => "result",
+            Self::Abort(_) => "abort",
+            Self::Monitor(_) => "monitor",
+            Self::Telemetry => "telemetry",
+            Self::Chunk { .. } => "chunk",
+        }
+    }
 }
 
 /// What a client says when it logs in. Its secrets are not kept: they are placeholders at best.
@@ -92,6 +131,18 @@ pub struct Query {
     pub is_internal: bool,
     /// `retryCount` of the request, zero on the first try.
     pub retry_count: u32,
+}
+
+impl Query {
+    /// The `QUERY_TAG` that the client set for this statement.
+    #[must_use]
+    pub fn own_tag(&self) -> Option<String> {
+        let (_, value) = self
+            .parameters
+            .iter()
+            .find(|(name, _)| name == "QUERY_TAG")?;
+        serde_json::from_str(value.get()).ok()
+    }
 }
 
 /// Which statement to cancel.

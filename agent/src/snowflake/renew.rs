@@ -90,3 +90,52 @@ pub fn client_answer(tokens: &ClientTokens<'_>, session_id: u64) -> Vec<u8> {
         session_id,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_renewal_trades_the_upstreams_tokens_and_gives_ours() {
+        let (path, body) = upstream_request("old", "id");
+        assert_eq!(path, "/session/token-request?requestId=id");
+        assert_eq!(
+            &**body,
+            br#"{"oldSessionToken":"old","requestType":"RENEW"}"#
+        );
+
+        let answer = br#"{"data":{"sessionToken":"up-s","validityInSecondsST":3600,
+            "masterToken":"up-m","validityInSecondsMT":14400,"sessionId":7},"success":true}"#;
+        let renewed = parse_answer(answer).unwrap();
+        assert_eq!(
+            (
+                renewed.session_token.as_str(),
+                renewed.master_token.as_str()
+            ),
+            ("up-s", "up-m")
+        );
+        assert_eq!(renewed.master_validity, Duration::from_secs(14_400));
+        assert!(!format!("{renewed:?}").contains("up-"));
+
+        let tokens = ClientTokens {
+            session_token: "our-s",
+            master_token: "our-m",
+            validity: renewed.validity,
+            master_validity: renewed.master_validity,
+        };
+        let text = String::from_utf8(client_answer(&tokens, 7)).unwrap();
+        insta::assert_snapshot!(text, @r#"{"data":{"sessionToken":"our-s","validityInSecondsST":3600,"masterToken":"our-m","validityInSecondsMT":14400,"sessionId":7},"code":null,"message":null,"success":true,"headers":null}"#);
+    }
+
+    #[test]
+    fn a_master_token_that_is_no_more_is_a_refusal_with_its_code() {
+        let answer = br#"{"data":null,"code":"390114","message":"gone","success":false}"#;
+        let expected = AnswerError::Refused {
+            code: "390114".to_owned(),
+            message: "gone".to_owned(),
+        };
+        assert_eq!(parse_answer(answer).unwrap_err(), expected);
+        let answer = br#"{"data":{"sessionToken":"x"},"success":true}"#;
+        assert_eq!(parse_answer(answer).unwrap_err(), AnswerError::Malformed);
+    }
+}

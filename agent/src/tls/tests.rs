@@ -116,6 +116,51 @@ async fn clients_of_both_versions_are_answered_and_resume() {
     }
 }
 
+/// Another implementation than ours on the other side, over a real socket.
+#[tokio::test]
+async fn openssl_shakes_hands_and_verifies() {
+    for (option, version) in [("-tls1_2", "TLSv1.2"), ("-tls1_3", "TLSv1.3")] {
+        let fixture = fixture();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = tokio::process::Command::new("openssl")
+            .args([
+                "s_client",
+                option,
+                "-verify_return_error",
+                "-alpn",
+                "h2,http/1.1",
+            ])
+            .args(["-servername", NAME, "-verify_hostname", NAME, "-connect"])
+            .arg(listener.local_addr().unwrap().to_string())
+            .arg("-CAfile")
+            .arg(fixture.dir.path().join("ca.crt"))
+            .stdin(std::process::Stdio::null())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let (socket, _) = listener.accept().await.unwrap();
+        let Peeked { stream, outcome } = hello::peek(socket, LIMIT).await;
+        assert_eq!(outcome.unwrap().server_name.as_deref(), Some(NAME));
+        drop(fixture.terminator.accept(stream, NAME).await.unwrap());
+        let mut text = String::new();
+        client
+            .stdout
+            .take()
+            .unwrap()
+            .read_to_string(&mut text)
+            .await
+            .unwrap();
+        client.wait().await.unwrap();
+        assert!(
+            text.contains("Verification: OK") && text.contains(version),
+            "{text}"
+        );
+        assert!(text.contains("ALPN protocol: http/1.1"), "{text}");
+    }
+}
+
 #[tokio::test]
 async fn a_client_without_alpn_is_answered() {
     let fixture = fixture();

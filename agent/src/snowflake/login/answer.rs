@@ -98,9 +98,11 @@ fn required<T>(value: Option<T>) -> Result<T, AnswerError> {
 
 fn parameters(data: &Object<'_>) -> Result<Vec<(String, Box<RawValue>)>, JsonError> {
     let field = JsonError::Field("parameters");
-    let list: Vec<&RawValue> = match data.get("parameters") {
-        None => return Ok(Vec::new()),
-        Some(list) => serde_json::from_str(list.get()).or_else(|_| Err(field.clone()))?,
+    let Some(list) = data.get("parameters") else {
+        return Ok(Vec::new());
+    };
+    let Ok(list) = serde_json::from_str::<Vec<&RawValue>>(list.get()) else {
+        return Err(field);
     };
     let mut parameters = Vec::with_capacity(list.len());
     for entry in list {

@@ -104,7 +104,10 @@ struct Body<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 struct Data<'a> {
+    // Some clients do not name themselves, and the service takes that as one more kind of client.
+    #[serde(skip_serializing_if = "str::is_empty")]
     client_app_id: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
     client_app_version: &'a str,
     svn_revision: Option<&'a str>,
     account_name: &'a str,

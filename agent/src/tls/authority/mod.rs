@@ -200,7 +200,7 @@ impl Authority {
         let foreign = leaf::make(&self.issuer, FOREIGN_NAME, now)?;
         if root::accepts(&self.certificate, &foreign.key, FOREIGN_NAME, now)? {
             return Err(AuthorityError::Certificate {
-                rule: "it has no name constraints",
+                rule: "it signs for foreign names",
             });
         }
         Ok(())

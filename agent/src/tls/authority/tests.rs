@@ -308,6 +308,22 @@ fn an_authority_without_name_constraints_is_refused() {
 }
 
 #[test]
+fn an_authority_whose_constraints_leave_names_open_is_refused() {
+    let spoil = |dir: &Path| {
+        let key = KeyPair::from_pem(&std::fs::read_to_string(dir.join(KEY)).unwrap()).unwrap();
+        let mut parameters = rcgen::CertificateParams::default();
+        parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(0));
+        parameters.name_constraints = Some(rcgen::NameConstraints {
+            permitted_subtrees: Vec::new(),
+            excluded_subtrees: vec![rcgen::GeneralSubtree::DnsName("example.org".to_owned())],
+        });
+        let pem = parameters.self_signed(&key).unwrap().pem();
+        std::fs::write(dir.join(CERTIFICATE), pem).unwrap();
+    };
+    check_refused(spoil, "signs for foreign names");
+}
+
+#[test]
 fn a_name_that_was_configured_later_is_not_covered() {
     let dir = directory();
     open(dir.path());

@@ -146,6 +146,6 @@ async fn a_chunk_that_stops_coming_is_an_error_and_not_a_wait() {
     let UnmaskedBody::Chunk { stream, .. } = body else {
         panic!("not a chunk")
     };
-    let error = stream.collect().await.unwrap_err();
+    let error = soon(stream.collect()).await.unwrap_err();
     assert!(format!("{error:?}").contains("TimedOut"), "{error:?}");
 }

@@ -155,6 +155,14 @@ fn json(unmasked: Unmasked) -> Bytes {
     }
 }
 
+/// A test that waits for what never comes fails instead of hanging.
+async fn soon<T>(work: impl Future<Output = T>) -> T {
+    let limit = Duration::from_secs(20);
+    tokio::time::timeout(limit, work)
+        .await
+        .expect("it never came")
+}
+
 /// Lets the tasks run that put connections back.
 async fn settle() {
     for _ in 0..16 {
@@ -282,10 +290,10 @@ async fn a_login_whose_client_went_away_is_undone() {
     tokio::select! {
         // Cancelled as soon as the server has the request.
         biased;
-        _ = login_seen.recv() => {}
+        _ = soon(login_seen.recv()) => {}
         _ = log_in(&upstream, &server) => panic!("the answer cannot be here yet"),
     }
-    let logout = logout_seen.recv().await.unwrap();
+    let logout = soon(logout_seen.recv()).await.unwrap();
     assert_eq!(logout.line, format!("{LOGOUT}?delete=true"));
     assert_eq!(
         logout.header("authorization"),

@@ -152,7 +152,7 @@ async fn a_renewal_outlives_the_request_that_asked_for_it() {
     .await;
     tokio::select! {
         biased;
-        _ = renewal.recv() => {}
+        _ = soon(renewal.recv()) => {}
         _ = ask(&upstream, &session) => panic!("the renewal cannot be over yet"),
     }
     assert_eq!(ask(&upstream, &session).await.unwrap(), ROWS);

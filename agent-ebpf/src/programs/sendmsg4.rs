@@ -1,0 +1,13 @@
+//! A datagram from an unconnected IPv4 socket.
+
+use aya_ebpf::macros::cgroup_sock_addr;
+use aya_ebpf::programs::SockAddrContext;
+
+use super::datagram;
+use crate::address;
+
+#[cgroup_sock_addr(sendmsg4)]
+pub fn sendmsg4(context: SockAddrContext) -> i32 {
+    let context = context.sock_addr;
+    datagram::check(context, address::v4(context))
+}

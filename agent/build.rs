@@ -1,0 +1,90 @@
+//! Compiles the kernel half when feature `ebpf` is on, and puts it at `OUT_DIR/agent-ebpf`.
+#![forbid(unsafe_code)]
+
+fn main() -> anyhow::Result<()> {
+    println!("cargo:rerun-if-changed=build.rs");
+    #[cfg(feature = "ebpf")]
+    ebpf::build()?;
+    Ok(())
+}
+
+#[cfg(feature = "ebpf")]
+mod ebpf {
+    use std::path::{Path, PathBuf};
+    use std::process::Command;
+
+    use anyhow::{Context as _, bail};
+    use aya_build::{Package, Toolchain};
+
+    /// Names the rustup toolchain that compiles the kernel half, instead of the ones tried here.
+    const TOOLCHAIN: &str = "SNOWFENCE_BPF_TOOLCHAIN";
+
+    /// Lets a compiler that is not a nightly one build `core`; a nightly one ignores it.
+    const BOOTSTRAP: &str = "RUSTC_BOOTSTRAP";
+
+    /// In this order: what rustup gives everyone, then a toolchain linked by hand from packages of
+    /// the distribution.
+    const CANDIDATES: [&str; 2] = ["nightly", "bpf"];
+
+    pub(super) fn build() -> anyhow::Result<()> {
+        println!("cargo:rerun-if-env-changed={TOOLCHAIN}");
+        if std::env::var_os(BOOTSTRAP).is_none() {
+            return run_again();
+        }
+        let toolchain = toolchain()?;
+        let manifest = std::env::var("CARGO_MANIFEST_DIR").context("reading CARGO_MANIFEST_DIR")?;
+        let root = PathBuf::from(manifest).join("../agent-ebpf");
+        let root = root
+            .to_str()
+            .context("the path of the kernel half is not UTF-8")?;
+        let package = Package {
+            name: "agent-ebpf",
+            root_dir: root,
+            no_default_features: true,
+            features: &[],
+        };
+        aya_build::build_ebpf([package], Toolchain::Custom(&toolchain))
+            .context("building the kernel half")
+    }
+
+    /// Runs this program again with [`BOOTSTRAP`] set, which must not reach any other crate.
+    fn run_again() -> anyhow::Result<()> {
+        let program = std::env::current_exe().context("finding the build script")?;
+        let status = Command::new(program)
+            .env(BOOTSTRAP, "1")
+            .status()
+            .context("running the build script again")?;
+        if !status.success() {
+            bail!("the kernel half was not built: {status}");
+        }
+        Ok(())
+    }
+
+    /// A toolchain that has the source of its own `core`: there is no compiled one for this target.
+    fn toolchain() -> anyhow::Result<String> {
+        if let Ok(toolchain) = std::env::var(TOOLCHAIN) {
+            if !has_source(&toolchain) {
+                bail!("{TOOLCHAIN} is `{toolchain}`, which has no rust-src");
+            }
+            return Ok(toolchain);
+        }
+        match CANDIDATES.iter().find(|candidate| has_source(candidate)) {
+            Some(candidate) => Ok((*candidate).to_owned()),
+            None => bail!("no toolchain can build the kernel half: run `cargo xtask setup`"),
+        }
+    }
+
+    fn has_source(toolchain: &str) -> bool {
+        let output = Command::new("rustup")
+            .args(["run", toolchain, "rustc", "--print", "sysroot"])
+            .output();
+        let Ok(output) = output else { return false };
+        let sysroot = String::from_utf8_lossy(&output.stdout)
+            .trim_end()
+            .to_owned();
+        output.status.success()
+            && Path::new(&sysroot)
+                .join("lib/rustlib/src/rust/library/core")
+                .is_dir()
+    }
+}

@@ -1,0 +1,373 @@
+//! The user half of the kernel programs: loads them, tells them who is enforced, takes the flows.
+//!
+//! ```text
+//!   load ──► publish_listener ──► enforce ──► (serve: flows().take) ──► end of the process
+//!   maps are filled               attached                              stays attached:
+//!                                                                       every connect is refused
+//! ```
+//!
+//! Nothing is enforced before [`Kernel::enforce`], and nothing stops being enforced before
+//! [`detach`]: neither a crash nor an upgrade opens a gap.
+
+mod btf;
+mod destroy;
+mod error;
+mod flows;
+mod links;
+mod loader;
+pub mod metrics;
+mod netns;
+pub mod probe;
+mod scope;
+mod sys;
+
+use std::collections::HashSet;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::AsFd as _;
+use std::path::Path;
+
+use agent_ebpf::{Listener, SCOPES_MAX, Scope};
+
+use crate::config;
+use loader::{Loaded, Pins};
+use scope::{ScopeId, Tree};
+
+pub use agent_ebpf::Counter;
+pub use error::KernelError;
+pub use flows::{Flow, FlowError, Flows};
+pub use netns::netns_cookie;
+pub use scope::{ScopeError, cgroup_path};
+
+/// The programs and their maps.
+pub struct Kernel {
+    programs: aya::Ebpf,
+    flows: Flows,
+    maps: Maps,
+    tree: Tree,
+    scopes: Vec<ScopeId>,
+    ports: Vec<u16>,
+    attach: String,
+    pins: Pins,
+}
+
+/// What [`Kernel::enforce`] did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Enforced {
+    pub links_created: usize,
+    pub links_updated: usize,
+    /// Connections from before, which went past us.
+    pub connections_destroyed: usize,
+}
+
+/// The maps that we write to.
+struct Maps {
+    scopes: sys::Table<u64, Scope>,
+    listeners: sys::Table<u64, Listener>,
+    ports: sys::Table<u32, u32>,
+    addresses: sys::Table<[u32; 4], u32>,
+    exempt: sys::Table<u32, u64>,
+    counters: aya::maps::PerCpuArray<aya::maps::MapData, u64>,
+}
+
+impl Kernel {
+    /// Loads the programs and fills the maps; what is attached already goes on as it is.
+    ///
+    /// Scopes and ports are only added here: programs of an earlier start may be running on these
+    /// maps. [`Self::enforce`] removes what the configuration no longer names.
+    ///
+    /// # Errors
+    ///
+    /// The kernel lacks a feature, a scope cannot be enforced, or the pins are not ours.
+    pub fn load(config: &config::Kernel, scopes: &[config::Scope]) -> Result<Self, KernelError> {
+        let object = object().ok_or(KernelError::NotBuiltIn)?;
+        let tree = Tree::discover()?;
+        let ids = tree.resolve(scopes, &config.attach)?;
+        probe::require_bpffs(&config.pin_dir)?;
+        let pins = Pins::create(&config.pin_dir)?;
+        let loaded = loader::load(object, &pins)?;
+        let kernel = Self::new(loaded, tree, ids, config, pins);
+        kernel.fill()?;
+        Ok(kernel)
+    }
+
+    fn new(
+        loaded: Loaded,
+        tree: Tree,
+        scopes: Vec<ScopeId>,
+        config: &config::Kernel,
+        pins: Pins,
+    ) -> Self {
+        Self {
+            programs: loaded.programs,
+            flows: Flows::new(loaded.flows),
+            maps: Maps {
+                scopes: loaded.scopes,
+                listeners: loaded.listeners,
+                ports: loaded.ports,
+                addresses: loaded.addresses,
+                exempt: loaded.exempt,
+                counters: loaded.counters,
+            },
+            tree,
+            scopes,
+            ports: config.ports.clone(),
+            attach: config.attach.clone(),
+            pins,
+        }
+    }
+
+    /// A handle to the flows, for the listener.
+    #[must_use]
+    pub fn flows(&self) -> Flows {
+        self.flows.clone()
+    }
+
+    /// Tells the programs where to send connections from the network namespace of this thread.
+    ///
+    /// The listeners must be bound to 127.0.0.1 and ::1; a port of 0 refuses that family.
+    ///
+    /// # Errors
+    ///
+    /// A port is one of those that are intercepted, or the map cannot be written.
+    pub fn publish_listener(&self, v4_port: u16, v6_port: u16) -> Result<(), KernelError> {
+        for port in [v4_port, v6_port] {
+            if self.ports.contains(&port) {
+                return Err(KernelError::ListenerPort { port });
+            }
+        }
+        let cookie = netns::own().map_err(|source| KernelError::NetnsCookie { source })?;
+        let listener = Listener {
+            v4_port: v4_port.into(),
+            v6_port: v6_port.into(),
+        };
+        self.maps
+            .listeners
+            .insert(&cookie, &listener)
+            .map_err(write_error("listeners"))
+    }
+
+    /// Attaches the programs, or replaces those that are attached, and destroys the connections that
+    /// were made before.
+    ///
+    /// # Errors
+    ///
+    /// A program cannot be attached: what was attached before still is, and when nothing was, nothing
+    /// is. Or connections cannot be destroyed: then the programs are attached and hold them back.
+    pub fn enforce(&mut self) -> Result<Enforced, KernelError> {
+        let cgroup = self.tree.open(&self.attach)?;
+        let target = links::Target {
+            cgroup: cgroup.as_fd(),
+            id: self.tree.id(&self.attach)?,
+        };
+        let mut enforced = Enforced::default();
+        let was_attached = links::any(&self.pins.links);
+        for (name, attach_type) in links::PROGRAMS {
+            let result = self.attach(name, attach_type, target);
+            match result {
+                Ok(links::Attached::Created) => enforced.links_created += 1,
+                Ok(links::Attached::Updated) => enforced.links_updated += 1,
+                Err(error) => {
+                    // Half of the programs with no daemon would refuse connections for nothing.
+                    if !was_attached {
+                        links::remove(&self.pins.links)
+                            .map_err(|source| KernelError::Unpin { source })?;
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        self.forget_unconfigured()?;
+        enforced.connections_destroyed =
+            destroy::destroy(&self.ports, |cgroup_id| self.scope_of(cgroup_id).is_some())
+                .map_err(|source| KernelError::Destroy { source })?;
+        Ok(enforced)
+    }
+
+    /// Remembers an address at which Snowflake was seen: a scope reaches it only through us.
+    ///
+    /// # Errors
+    ///
+    /// The map is full or cannot be written.
+    pub fn learn_address(&self, ip: IpAddr) -> Result<(), KernelError> {
+        self.maps
+            .addresses
+            .insert(&flows::words(ip), &1)
+            .map_err(write_error("addresses"))
+    }
+
+    /// What the programs counted since they were first attached; a counter that cannot be read is 0.
+    #[must_use]
+    pub fn counters(&self) -> Vec<(Counter, u64)> {
+        Counter::ALL
+            .into_iter()
+            .map(|counter| {
+                let slots = self.maps.counters.get(&(counter as u32), 0);
+                let total = slots.map_or(0, |slots| {
+                    slots.iter().fold(0_u64, |sum, n| sum.wrapping_add(*n))
+                });
+                (counter, total)
+            })
+            .collect()
+    }
+
+    /// The flows that wait to be taken.
+    #[must_use]
+    pub fn flow_count(&self) -> usize {
+        self.flows.count().unwrap_or_default()
+    }
+
+    /// The position in the configuration of the deepest scope that a cgroup is in.
+    ///
+    /// A connection may be in scope by either of its two cgroups.
+    #[must_use]
+    pub fn scope_of(&self, cgroup_id: u64) -> Option<usize> {
+        scope::deepest(&self.scopes, &self.tree.path(cgroup_id).ok()?)
+    }
+
+    /// The programs, and whether each has its pinned link.
+    #[must_use]
+    pub fn links(&self) -> Vec<(&'static str, bool)> {
+        let pinned = |name| self.pins.links.join(name).exists();
+        links::PROGRAMS
+            .iter()
+            .map(|(name, _)| (*name, pinned(name)))
+            .collect()
+    }
+
+    /// Whether the cgroup of a scope, by its position in the configuration, is the enforced one.
+    #[must_use]
+    pub fn is_enforced(&self, scope: usize) -> bool {
+        self.scopes
+            .get(scope)
+            .is_some_and(|scope| self.tree.id(&scope.path).ok() == Some(scope.id))
+    }
+
+    fn attach(
+        &self,
+        name: &'static str,
+        attach_type: u32,
+        target: links::Target<'_>,
+    ) -> Result<links::Attached, KernelError> {
+        let program = self
+            .programs
+            .program(name)
+            .ok_or_else(|| KernelError::Incomplete {
+                name: name.to_owned(),
+            })?;
+        let fd = program.fd().map_err(|source| KernelError::Load {
+            program: name.to_owned(),
+            source,
+        })?;
+        links::attach(name, fd.as_fd(), attach_type, target, &self.pins.links)
+    }
+
+    fn fill(&self) -> Result<(), KernelError> {
+        let (_, own) = self.tree.own()?;
+        self.maps
+            .exempt
+            .insert(&0, &own)
+            .map_err(write_error("exempt"))?;
+        for (index, scope) in (0_u32..).zip(&self.scopes) {
+            let value = Scope { index, padding: 0 };
+            self.maps
+                .scopes
+                .insert(&scope.id, &value)
+                .map_err(write_error("scopes"))?;
+        }
+        for port in &self.ports {
+            self.maps
+                .ports
+                .insert(&(*port).into(), &1)
+                .map_err(write_error("ports"))?;
+        }
+        Ok(())
+    }
+
+    fn forget_unconfigured(&self) -> Result<(), KernelError> {
+        let scopes: HashSet<u64> = self.scopes.iter().map(|scope| scope.id).collect();
+        let known = self
+            .maps
+            .scopes
+            .keys(SCOPES_MAX)
+            .map_err(write_error("scopes"))?;
+        for id in known.iter().filter(|id| !scopes.contains(id)) {
+            self.maps.scopes.remove(id).map_err(write_error("scopes"))?;
+        }
+        let ports: HashSet<u32> = self.ports.iter().map(|port| (*port).into()).collect();
+        let known = self
+            .maps
+            .ports
+            .keys(agent_ebpf::PORTS_MAX)
+            .map_err(write_error("ports"))?;
+        for port in known.iter().filter(|port| !ports.contains(port)) {
+            self.maps.ports.remove(port).map_err(write_error("ports"))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Kernel {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Kernel")
+            .field("attach", &self.attach)
+            .field("scopes", &self.scopes)
+            .field("ports", &self.ports)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Ends enforcement: removes the links and the maps of every version. Returns the number of links.
+///
+/// # Errors
+///
+/// A pin cannot be removed; what is still pinned is still enforced.
+pub fn detach(pin_dir: &Path) -> Result<usize, KernelError> {
+    let error = |source| KernelError::Unpin { source };
+    let versions = match fs::read_dir(pin_dir) {
+        Ok(versions) => versions,
+        Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(0),
+        Err(source) => return Err(error(source)),
+    };
+    let mut removed = 0;
+    for version in versions {
+        let version = version.map_err(error)?.path();
+        removed += links::remove(&version.join("links")).map_err(error)?;
+        loader::remove_pins(&version.join("links")).map_err(error)?;
+        loader::remove_pins(&version.join("maps")).map_err(error)?;
+        fs::remove_dir(&version).map_err(error)?;
+    }
+    fs::remove_dir(pin_dir).map_err(error)?;
+    Ok(removed)
+}
+
+/// One is shared by all connections.
+const _: fn() = || {
+    const fn is_shareable<T: Send + Sync>() {}
+    is_shareable::<Kernel>();
+};
+
+fn write_error(map: &'static str) -> impl Fn(io::Error) -> KernelError {
+    move |source| KernelError::Map { map, source }
+}
+
+/// The compiled kernel half, aligned as the ELF reader needs it.
+#[cfg(feature = "ebpf")]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the twin without the feature has nothing to return"
+)]
+fn object() -> Option<&'static [u8]> {
+    Some(aya::include_bytes_aligned!(concat!(
+        env!("OUT_DIR"),
+        "/agent-ebpf"
+    )))
+}
+
+#[cfg(not(feature = "ebpf"))]
+const fn object() -> Option<&'static [u8]> {
+    None
+}

@@ -1,0 +1,331 @@
+//! Which cgroups are enforced: paths of the configuration ↔ ids of the kernel.
+
+use std::ffi::c_int;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use agent_ebpf::{SCOPE_LEVEL_MAX, SCOPES_MAX};
+
+use crate::config;
+
+/// Something about the cgroups stands against enforcement.
+#[derive(Debug, thiserror::Error)]
+pub enum ScopeError {
+    #[error("cannot read `{path}`")]
+    Read {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("no cgroup v2 file system is mounted: mount -t cgroup2 none /sys/fs/cgroup")]
+    NotMounted,
+    #[error("cannot open the cgroup `{path}`")]
+    Open {
+        path: String,
+        #[source]
+        source: io::Error,
+    },
+    #[error("the scope `{scope}` is not below `{attach}`, where the programs are attached")]
+    OutsideAttach { scope: String, attach: String },
+    #[error("our own cgroup `{own}` is inside the scope `{scope}`: run the daemon outside of it")]
+    OwnCgroup { own: String, scope: String },
+    #[error("the scope `{scope}` is more than {SCOPE_LEVEL_MAX} levels deep")]
+    TooDeep { scope: String },
+    #[error("there are more than {SCOPES_MAX} scopes")]
+    TooMany,
+    #[error("no cgroup has the id {id}")]
+    UnknownId {
+        id: u64,
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// The cgroup v2 tree of this machine.
+#[derive(Debug)]
+pub(super) struct Tree {
+    mount: PathBuf,
+    /// What ids are opened relative to.
+    root: File,
+}
+
+/// A scope, with what the kernel knows it by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ScopeId {
+    pub(super) path: String,
+    pub(super) id: u64,
+}
+
+impl Tree {
+    /// Finds the mount: it is not at the same place everywhere.
+    pub(super) fn discover() -> Result<Self, ScopeError> {
+        let path = Path::new("/proc/self/mountinfo");
+        let mounts = fs::read_to_string(path).map_err(|source| ScopeError::Read {
+            path: path.into(),
+            source,
+        })?;
+        let mount = mount_point(&mounts).ok_or(ScopeError::NotMounted)?;
+        let root = File::open(&mount).map_err(|source| ScopeError::Read {
+            path: mount.clone(),
+            source,
+        })?;
+        Ok(Self { mount, root })
+    }
+
+    pub(super) fn open(&self, path: &str) -> Result<File, ScopeError> {
+        let error = |source| ScopeError::Open {
+            path: path.to_owned(),
+            source,
+        };
+        OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_DIRECTORY)
+            .open(self.mount.join(path.trim_start_matches('/')))
+            .map_err(error)
+    }
+
+    /// The id of a cgroup, which is the inode number of its directory.
+    pub(super) fn id(&self, path: &str) -> Result<u64, ScopeError> {
+        let directory = self.open(path)?;
+        let metadata = directory.metadata().map_err(|source| ScopeError::Open {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(metadata.ino())
+    }
+
+    /// The path of a cgroup, relative to the mount, with a leading `/`.
+    pub(super) fn path(&self, id: u64) -> Result<String, ScopeError> {
+        let unknown = |source| ScopeError::UnknownId { id, source };
+        let directory = open_by_id(&self.root, id).map_err(unknown)?;
+        let path =
+            fs::read_link(format!("/proc/self/fd/{}", directory.as_raw_fd())).map_err(unknown)?;
+        let relative = path
+            .strip_prefix(&self.mount)
+            .map_err(|error| unknown(io::Error::other(error)))?;
+        Ok(format!("/{}", relative.to_string_lossy()))
+    }
+
+    /// The cgroup of this process.
+    pub(super) fn own(&self) -> Result<(String, u64), ScopeError> {
+        let path = Path::new("/proc/self/cgroup");
+        let text = fs::read_to_string(path).map_err(|source| ScopeError::Read {
+            path: path.into(),
+            source,
+        })?;
+        let own = text
+            .lines()
+            .find_map(|line| line.strip_prefix("0::"))
+            .ok_or(ScopeError::NotMounted)?;
+        Ok((own.to_owned(), self.id(own)?))
+    }
+
+    /// Looks the scopes up, and refuses those that would not be enforced or would enforce us.
+    pub(super) fn resolve(
+        &self,
+        scopes: &[config::Scope],
+        attach: &str,
+    ) -> Result<Vec<ScopeId>, ScopeError> {
+        let (own, _) = self.own()?;
+        check(scopes, attach, &own)?;
+        scopes
+            .iter()
+            .map(|scope| {
+                Ok(ScopeId {
+                    path: scope.cgroup.clone(),
+                    id: self.id(&scope.cgroup)?,
+                })
+            })
+            .collect()
+    }
+}
+
+/// The path of a cgroup by the id that a flow carries, relative to the mount, with a leading `/`.
+///
+/// # Errors
+///
+/// The cgroup is gone; ids are not given out again.
+pub fn cgroup_path(id: u64) -> Result<String, ScopeError> {
+    Tree::discover()?.path(id)
+}
+
+/// The deepest of these that a cgroup is in.
+pub(super) fn deepest(scopes: &[ScopeId], path: &str) -> Option<usize> {
+    scopes
+        .iter()
+        .enumerate()
+        .filter(|(_, scope)| is_within(path, &scope.path))
+        .max_by_key(|(_, scope)| level(&scope.path))
+        .map(|(index, _)| index)
+}
+
+fn check(scopes: &[config::Scope], attach: &str, own: &str) -> Result<(), ScopeError> {
+    if scopes.len() > SCOPES_MAX {
+        return Err(ScopeError::TooMany);
+    }
+    for scope in scopes.iter().map(|scope| &scope.cgroup) {
+        if !is_within(scope, attach) {
+            let attach = attach.to_owned();
+            return Err(ScopeError::OutsideAttach {
+                scope: scope.clone(),
+                attach,
+            });
+        }
+        if is_within(own, scope) {
+            return Err(ScopeError::OwnCgroup {
+                own: own.to_owned(),
+                scope: scope.clone(),
+            });
+        }
+        if level(scope) > SCOPE_LEVEL_MAX as usize {
+            return Err(ScopeError::TooDeep {
+                scope: scope.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Whether a cgroup is another or below it, by whole components.
+fn is_within(path: &str, ancestor: &str) -> bool {
+    let mut components = names(path);
+    names(ancestor).all(|name| components.next() == Some(name))
+}
+
+fn level(path: &str) -> usize {
+    names(path).count()
+}
+
+fn names(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').filter(|name| !name.is_empty())
+}
+
+/// The mount point of the first cgroup v2 file system; the tree is the same in all of them.
+fn mount_point(mounts: &str) -> Option<PathBuf> {
+    mounts.lines().find_map(|line| {
+        let (mount, file_system) = line.split_once(" - ")?;
+        if !file_system.starts_with("cgroup2 ") {
+            return None;
+        }
+        Some(PathBuf::from(
+            mount.split(' ').nth(4)?.replace("\\040", " "),
+        ))
+    })
+}
+
+fn open_by_id(root: &File, id: u64) -> io::Result<OwnedFd> {
+    /// The kind of handle that a kernfs inode has: its 64-bit id and nothing else.
+    const FILEID_KERNFS: c_int = 0xfe;
+    #[repr(C)]
+    struct Handle {
+        bytes: libc::c_uint,
+        kind: c_int,
+        id: [u8; 8],
+    }
+    let mut handle = Handle {
+        bytes: 8,
+        kind: FILEID_KERNFS,
+        id: id.to_ne_bytes(),
+    };
+    // SAFETY: the handle has the layout of `file_handle` with eight bytes, as it says itself.
+    let fd = unsafe {
+        libc::open_by_handle_at(
+            root.as_raw_fd(),
+            (&raw mut handle).cast(),
+            libc::O_PATH | libc::O_CLOEXEC,
+        )
+    };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel returned a descriptor that nobody else has.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scope(cgroup: &str) -> config::Scope {
+        config::Scope {
+            cgroup: cgroup.to_owned(),
+            other_tls: config::OtherTls::Deny,
+            unnamed: config::Unnamed::Deny,
+            unnamed_networks: Vec::new(),
+        }
+    }
+
+    #[track_caller]
+    fn refused(scopes: &[&str], attach: &str, own: &str) -> ScopeError {
+        let scopes: Vec<_> = scopes.iter().map(|path| scope(path)).collect();
+        check(&scopes, attach, own).unwrap_err()
+    }
+
+    #[test]
+    fn the_mount_is_found_wherever_it_is() {
+        let mounts = "24 1 0:22 / /proc rw - proc proc rw\n\
+                      31 24 0:27 / /sys/fs/cgroup rw - tmpfs cgroup2 rw\n\
+                      35 31 0:30 / /sys/fs/cgroup/unified rw,relatime shared:9 - cgroup2 none rw\n";
+        assert_eq!(
+            mount_point(mounts),
+            Some(PathBuf::from("/sys/fs/cgroup/unified"))
+        );
+        assert_eq!(
+            mount_point("31 24 0:27 / /sys/fs/cgroup rw - tmpfs cgroup2 rw\n"),
+            None
+        );
+    }
+
+    #[test]
+    fn a_scope_must_be_where_the_programs_see_it() {
+        assert!(matches!(
+            refused(&["/agents.slice"], "/agents.slice/inner", "/"),
+            ScopeError::OutsideAttach { .. }
+        ));
+        assert!(matches!(
+            refused(&["/ab"], "/a", "/"),
+            ScopeError::OutsideAttach { .. }
+        ));
+    }
+
+    #[test]
+    fn the_daemon_must_not_enforce_itself() {
+        assert!(matches!(
+            refused(&["/system.slice"], "/", "/system.slice/snowfence.service"),
+            ScopeError::OwnCgroup { .. }
+        ));
+        assert!(matches!(
+            refused(&["/"], "/", "/"),
+            ScopeError::OwnCgroup { .. }
+        ));
+        let others = [scope("/system.slice/snowfence.service2")];
+        check(&others, "/", "/system.slice/snowfence.service").unwrap();
+    }
+
+    #[test]
+    fn a_scope_must_not_be_deeper_than_the_programs_look() {
+        let levels = SCOPE_LEVEL_MAX as usize;
+        check(&[scope(&"/a".repeat(levels))], "/", "/b").unwrap();
+        assert!(matches!(
+            refused(&[&"/a".repeat(levels + 1)], "/", "/b"),
+            ScopeError::TooDeep { .. }
+        ));
+    }
+
+    #[test]
+    fn the_deepest_scope_wins() {
+        let scopes: Vec<_> = ["/a", "/a/b", "/c"]
+            .iter()
+            .map(|path| ScopeId {
+                path: (*path).to_owned(),
+                id: 0,
+            })
+            .collect();
+        assert_eq!(deepest(&scopes, "/a/b/c"), Some(1));
+        assert_eq!(deepest(&scopes, "/a/bc"), Some(0));
+        assert_eq!(deepest(&scopes, "/d"), None);
+    }
+}

@@ -1,0 +1,325 @@
+//! Who asks, with what right to ask at all, and what policy has to be asked about it.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::connection::Connection;
+use super::refusal::{Reason, Refusal};
+use super::services::{Services, Session};
+use crate::config::{Account, Credential};
+use crate::http::CanonicalRequest;
+use crate::policy;
+use crate::session::{self, Admission, ChunkLink, TokenError};
+use crate::snowflake::chunk::CHUNK_HEADER;
+use crate::snowflake::{Abort, Login, Operation, Query, QueryId};
+use crate::sql::Facts;
+
+/// Who is behind a request.
+#[derive(Debug)]
+pub(super) enum Caller {
+    /// Someone who logs in, and the credential that the login will use.
+    Newcomer(Box<Newcomer>),
+    /// Someone with a session.
+    Known(Arc<Session>),
+    /// Someone with the capability for a chunk of their session's.
+    Fetcher(Arc<Session>, ChunkLink),
+}
+
+impl Caller {
+    pub(super) const fn session(&self) -> Option<&Arc<Session>> {
+        match self {
+            Self::Known(session) | Self::Fetcher(session, _) => Some(session),
+            Self::Newcomer(_) => None,
+        }
+    }
+
+    pub(super) fn account(&self) -> &str {
+        match self {
+            Self::Known(session) | Self::Fetcher(session, _) => &session.account,
+            Self::Newcomer(newcomer) => &newcomer.account.name,
+        }
+    }
+
+    pub(super) fn credential(&self) -> &str {
+        match self {
+            Self::Known(session) | Self::Fetcher(session, _) => &session.credential,
+            Self::Newcomer(newcomer) => &newcomer.credential.name,
+        }
+    }
+
+    /// The client's application id, as it said at login.
+    fn client<'a>(&'a self, operation: &'a Operation) -> &'a str {
+        match (self, operation) {
+            (Self::Known(session) | Self::Fetcher(session, _), _) => &session.client,
+            (Self::Newcomer(_), Operation::Login(login)) => &login.client_app_id,
+            (Self::Newcomer(_), _) => "",
+        }
+    }
+
+    /// Finds out what the operation needs. Operations on results are judged by who owns the
+    /// result; only a login and a statement are for policy to judge.
+    pub(super) async fn question(
+        &self,
+        connection: &Connection,
+        services: &Services,
+        operation: Operation,
+    ) -> Result<(Question, Operation), Refusal> {
+        let mut facts = None;
+        let mut operation = operation;
+        if let (Operation::Query(query), Self::Known(session)) = (&operation, self) {
+            match admit(session, query)? {
+                None => {
+                    let found = services.analyst.facts(&query.text).await;
+                    check_statement(&found, connection, services, session)?;
+                    facts = Some(found);
+                }
+                Some(id) => operation = Operation::Result(id),
+            }
+        }
+        self.check_ownership(connection, services, &operation)?;
+        let question = Question {
+            account: self.account().to_owned(),
+            credential: self.credential().to_owned(),
+            client: self.client(&operation).to_owned(),
+            facts,
+        };
+        Ok((question, operation))
+    }
+
+    fn check_ownership(
+        &self,
+        connection: &Connection,
+        services: &Services,
+        operation: &Operation,
+    ) -> Result<(), Refusal> {
+        match operation {
+            Operation::Result(id) | Operation::Monitor(id) | Operation::Abort(Abort::Query(id)) => {
+                if services
+                    .results
+                    .may_use(id, &connection.key, self.account())
+                {
+                    Ok(())
+                } else {
+                    Err(foreign_query(id.as_str()))
+                }
+            }
+            Operation::Abort(Abort::Request(request)) => match self {
+                Self::Known(session) if session.requests.contains(request) => Ok(()),
+                Self::Known(_) | Self::Fetcher(..) | Self::Newcomer(_) => Err(Refusal::new(
+                    Reason::NotExecuting,
+                    "no statement of this session has this request id, so there is nothing to \
+                     cancel",
+                )),
+            },
+            Operation::Login(_)
+            | Operation::Renew { .. }
+            | Operation::Heartbeat
+            | Operation::Close
+            | Operation::Query(_)
+            | Operation::Telemetry
+            | Operation::Chunk { .. } => Ok(()),
+        }
+    }
+}
+
+/// Someone without a session.
+#[derive(Debug)]
+pub(super) struct Newcomer {
+    pub account: Account,
+    pub credential: Credential,
+}
+
+/// What policy is asked.
+#[derive(Debug)]
+pub(super) struct Question {
+    account: String,
+    credential: String,
+    client: String,
+    facts: Option<Facts>,
+}
+
+impl Question {
+    /// For an operation that goes on with what the session has: its result, its chunks.
+    pub(super) fn without_facts(session: &Session) -> Self {
+        Self {
+            account: session.account.clone(),
+            credential: session.credential.clone(),
+            client: session.client.clone(),
+            facts: None,
+        }
+    }
+
+    pub(super) const fn facts(&self) -> Option<&Facts> {
+        self.facts.as_ref()
+    }
+
+    pub(super) fn view<'a>(&'a self, connection: &'a Connection) -> policy::Question<'a> {
+        policy::Question {
+            principal: &connection.principal,
+            account: &self.account,
+            credential: Some(&self.credential),
+            client: &self.client,
+            facts: self.facts.as_ref(),
+            now: crate::clock::now(),
+        }
+    }
+}
+
+/// Finds the caller of an operation, and settles what a login will use.
+pub(super) fn authenticate(
+    connection: &Connection,
+    services: &Services,
+    request: &CanonicalRequest,
+    operation: Operation,
+) -> Result<(Caller, Operation), Refusal> {
+    let account = connection.account.as_ref().ok_or_else(|| {
+        Refusal::new(
+            Reason::UnknownAccount,
+            format!(
+                "no [[account]] of this host has the host name `{}`; ask its operator to add it",
+                connection.server_name
+            ),
+        )
+    })?;
+    if let Operation::Login(login) = operation {
+        let credential = choose_credential(account, services, &login)?;
+        let newcomer = Newcomer {
+            account: account.clone(),
+            credential,
+        };
+        return Ok((
+            Caller::Newcomer(Box::new(newcomer)),
+            Operation::Login(login),
+        ));
+    }
+    let now = Instant::now();
+    if let Operation::Chunk { capability, index } = &operation {
+        let header = request.header(CHUNK_HEADER).unwrap_or_default();
+        let link = services
+            .chunks
+            .link(capability, header, *index, &connection.key, now);
+        let fetcher = link.and_then(|link| {
+            Some(Caller::Fetcher(
+                services.sessions.by_id(link.session)?,
+                link,
+            ))
+        });
+        return Ok((fetcher.ok_or_else(unknown_chunk)?, operation));
+    }
+    let token = request
+        .authorization
+        .as_deref()
+        .and_then(session::parse_authorization)
+        .ok_or_else(|| token_refusal(TokenError::Unknown))?;
+    let found = if matches!(operation, Operation::Renew { .. }) {
+        services
+            .sessions
+            .by_master_token(token, &connection.key, now)
+    } else {
+        services
+            .sessions
+            .by_session_token(token, &connection.key, now)
+    };
+    let session = found.map_err(token_refusal)?;
+    if session.account == account.name {
+        Ok((Caller::Known(session), operation))
+    } else {
+        Err(token_refusal(TokenError::Foreign))
+    }
+}
+
+fn choose_credential(
+    account: &Account,
+    services: &Services,
+    login: &Login,
+) -> Result<Credential, Refusal> {
+    let of_account = |name: &str| {
+        services
+            .credentials
+            .get(name)
+            .filter(|credential| credential.account == account.name)
+    };
+    let named = login.user.as_deref().and_then(of_account);
+    let default = account.default_credential.as_deref().and_then(of_account);
+    named.or(default).cloned().ok_or_else(|| {
+        Refusal::new(
+            Reason::CredentialUnknown,
+            format!(
+                "account `{}` has no default credential, and the user name names none of its \
+                 credentials; log in with the name of a credential as the user",
+                account.name
+            ),
+        )
+    })
+}
+
+/// Notes a statement under its request id. `Some` when it stands for the result of an earlier one.
+fn admit(session: &Session, query: &Query) -> Result<Option<QueryId>, Refusal> {
+    match session.requests.admit(query) {
+        Admission::First | Admission::Retry => Ok(None),
+        Admission::Refetch(id) => Ok(Some(id)),
+        Admission::Conflict => Err(Refusal::new(
+            Reason::RequestIdReused,
+            "the request id was used before with another statement; send a new one",
+        )),
+    }
+}
+
+fn check_statement(
+    facts: &Facts,
+    connection: &Connection,
+    services: &Services,
+    session: &Session,
+) -> Result<(), Refusal> {
+    if facts.file_transfer {
+        return Err(file_transfer());
+    }
+    for name in &facts.named_results {
+        let owned = QueryId::parse(name).is_some_and(|id| {
+            services
+                .results
+                .may_use(&id, &connection.key, &session.account)
+        });
+        if !owned {
+            return Err(foreign_query(name));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn file_transfer() -> Refusal {
+    Refusal::new(
+        Reason::FileTransfer,
+        "PUT and GET move files past every check and are refused on this host; use INSERT with \
+         binds, or ask a person to load the file",
+    )
+}
+
+fn foreign_query(id: &str) -> Refusal {
+    Refusal::new(
+        Reason::ForeignQuery,
+        format!("the query id `{id}` is not one of a statement that you ran; run your own"),
+    )
+}
+
+fn unknown_chunk() -> Refusal {
+    Refusal::new(
+        Reason::ChunkUnknown,
+        "this result chunk is not yours, or is no longer kept",
+    )
+}
+
+fn token_refusal(error: TokenError) -> Refusal {
+    match error {
+        TokenError::Expired => Refusal::new(Reason::TokenExpired, "the session token has expired"),
+        TokenError::Foreign => Refusal::new(
+            Reason::ForeignToken,
+            "this session belongs to another workload; log in with your own connection",
+        ),
+        TokenError::Unknown | TokenError::MasterExpired => Refusal::new(
+            Reason::TokenUnknown,
+            "the session no longer exists; connect again",
+        ),
+    }
+}

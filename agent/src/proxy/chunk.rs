@@ -1,0 +1,101 @@
+//! One result chunk: fetched by us, served from the account's own host.
+//!
+//! Links to storage expire while a client still reads. Then we ask for the result again, as the
+//! session that owns it, and go on with the fresh links: the client never notices. Each request
+//! that this takes is decided and recorded like any other.
+
+use std::sync::Arc;
+
+use super::caller::Question;
+use super::connection::Connection;
+use super::opening::Exchange;
+use super::perform;
+use super::refusal::{Reason, Refusal};
+use super::services::{Services, Session};
+use crate::mask::{self, Masked};
+use crate::policy::{self, Verdict};
+use crate::record::Recorded;
+use crate::session::ChunkLink;
+use crate::snowflake::Operation;
+use crate::telemetry::ErrorChain;
+use crate::upstream::UpstreamError;
+
+pub(super) async fn perform(
+    connection: &Connection,
+    services: &Arc<Services>,
+    session: &Session,
+    link: &ChunkLink,
+    recorded: Recorded,
+) -> Result<Masked, Refusal> {
+    let operation = recorded.operation().clone();
+    let fetched = services
+        .upstream
+        .fetch_chunk(recorded, &link.url, &link.headers)
+        .await;
+    let unmasked = match fetched {
+        Ok(unmasked) => unmasked,
+        Err(UpstreamError::ChunkExpired { .. }) => {
+            let fresh = refresh(connection, services, session, link).await?;
+            let (recorded, exchange) = decide(connection, services, session, operation).await?;
+            let fetched = services
+                .upstream
+                .fetch_chunk(recorded, &fresh.url, &fresh.headers)
+                .await?;
+            exchange.close_answered();
+            fetched
+        }
+        Err(error) => return Err(error.into()),
+    };
+    mask::chunk(unmasked).map_err(|error| {
+        tracing::error!(error = %ErrorChain(&error), "chunk withheld");
+        Refusal::new(Reason::Bug, "the result chunk could not be passed on")
+    })
+}
+
+/// Asks for the result again and keeps its new links under the old capability.
+async fn refresh(
+    connection: &Connection,
+    services: &Arc<Services>,
+    session: &Session,
+    link: &ChunkLink,
+) -> Result<ChunkLink, Refusal> {
+    let operation = Operation::Result(link.query_id.clone());
+    let (recorded, exchange) = decide(connection, services, session, operation.clone()).await?;
+    let tag = services.query_tag(connection, Some(session), recorded.entry(), None);
+    let unmasked = services
+        .upstream
+        .send(recorded, &session.upstream, &tag)
+        .await?;
+    let set = perform::admit(unmasked, &operation)?.take_chunks();
+    exchange.close_answered();
+    set.and_then(|set| services.chunks.refresh(link, set))
+        .ok_or_else(|| {
+            Refusal::new(
+                Reason::ChunkUnknown,
+                "the result is no longer kept; run the statement again",
+            )
+        })
+}
+
+async fn decide(
+    connection: &Connection,
+    services: &Arc<Services>,
+    session: &Session,
+    operation: Operation,
+) -> Result<(Recorded, Exchange), Refusal> {
+    let mut exchange = Exchange::open(connection, services);
+    exchange.asks(&operation);
+    exchange.belongs_to(session);
+    let question = Question::without_facts(session);
+    let policies = services.policies.snapshot();
+    match policy::evaluate(&policies, &question.view(connection), operation) {
+        Verdict::Allow(permit) => {
+            let recorded = exchange.decided(permit).await?;
+            Ok((recorded, exchange))
+        }
+        Verdict::Deny(denial) => {
+            exchange.denied(&denial);
+            Err(Refusal::new(Reason::DeniedByPolicy, denial.message))
+        }
+    }
+}

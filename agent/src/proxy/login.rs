@@ -1,0 +1,107 @@
+//! A login: the placeholder came in, the real credential goes out, tokens of ours come back.
+
+use tokio::time::Instant;
+
+use super::caller::Newcomer;
+use super::connection::Connection;
+use super::refusal::{Reason, Refusal};
+use super::services::Services;
+use crate::mask::{self, Masked};
+use crate::record::Recorded;
+use crate::session::{NewSession, OpenError};
+use crate::snowflake::Operation;
+use crate::snowflake::login::{ClientTokens, client_answer};
+use crate::telemetry::ErrorChain;
+use crate::upstream::Target;
+
+pub(super) async fn perform(
+    connection: &Connection,
+    services: &Services,
+    newcomer: Newcomer,
+    recorded: Recorded,
+) -> Result<Masked, Refusal> {
+    let Newcomer {
+        account,
+        credential,
+    } = newcomer;
+    services
+        .sessions
+        .check_room(&connection.key)
+        .map_err(no_room)?;
+    let proof = services
+        .credentials
+        .proof(&credential.name)
+        .await
+        .map_err(|error| {
+            tracing::error!(error = %ErrorChain(&error), "credential not available");
+            Refusal::new(
+                Reason::CredentialUnavailable,
+                format!(
+                    "the secret of credential `{}` cannot be had; the operator of this host finds \
+                 the cause in Snowfence's log",
+                    credential.name
+                ),
+            )
+        })?;
+    let target = Target {
+        host: account
+            .hosts
+            .first()
+            .cloned()
+            .unwrap_or_else(|| connection.server_name.clone()),
+        address: connection.original,
+        account_name: account.name.clone(),
+    };
+    let Operation::Login(login) = recorded.operation() else {
+        return Err(Refusal::new(Reason::Bug, "only a login opens a session"));
+    };
+    let client = login.client_app_id.clone();
+    let tag = services.query_tag(connection, None, recorded.entry(), None);
+    let (upstream, answer) = services
+        .upstream
+        .login(recorded, &target, &credential, &proof, &tag)
+        .await?;
+    // Only now is it proven that the address is Snowflake's: the certificate was verified.
+    services.learn(connection.original.ip());
+    let new = NewSession {
+        key: connection.key.clone(),
+        account: account.name,
+        credential: credential.name,
+        client,
+        snowflake_id: answer.session_id,
+        upstream,
+    };
+    let (session, tokens) = services
+        .sessions
+        .open(new, Instant::now())
+        .map_err(no_room)?;
+    tracing::info!(
+        session = %session.id,
+        workload = connection.principal.workload.name,
+        account = session.account,
+        credential = session.credential,
+        "session opened"
+    );
+    let tokens = ClientTokens {
+        session_token: tokens.session.as_str(),
+        master_token: tokens.master.as_str(),
+        validity: tokens.session_validity,
+        master_validity: tokens.master_validity,
+    };
+    Ok(mask::ours(client_answer(&answer, &tokens)))
+}
+
+fn no_room(error: OpenError) -> Refusal {
+    Refusal::new(
+        Reason::LimitReached,
+        format!("no further session can be opened: {error}; close sessions that are not used"),
+    )
+}
+
+/// Ends a session on both sides.
+pub(super) async fn close(services: &Services, id: crate::session::SessionId) {
+    if let Some(session) = services.sessions.close(id) {
+        services.chunks.forget(id);
+        services.upstream.logout(&session.upstream).await;
+    }
+}

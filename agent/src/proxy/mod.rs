@@ -1,0 +1,34 @@
+//! THE SPINE: a connection is accepted, identified and classified; a request goes through every
+//! stage in one visible order.
+//!
+//! ```text
+//! listener ─► connection ─┬─► passthrough            (not Snowflake: passed or refused)
+//!                         └─► pipeline, per request  (Snowflake)
+//!                               canonical → operation → caller → facts → verdict
+//!                                         → recorded → upstream → masked → response
+//! ```
+//! [`pipeline`] is the page to read. Each kind of operation has its own file beside it.
+#![forbid(unsafe_code)]
+
+mod caller;
+mod chunk;
+mod connection;
+mod hangup;
+mod listener;
+mod login;
+mod metrics;
+mod opening;
+mod passthrough;
+mod perform;
+mod pipeline;
+mod probe;
+mod refusal;
+mod reply;
+mod services;
+mod status;
+
+pub use connection::serve;
+pub use listener::Listeners;
+pub use metrics::Metrics;
+pub use refusal::{Reason, Refusal};
+pub use services::{Services, State};

@@ -1,0 +1,89 @@
+//! The way of a request: every stage, in order, on one page.
+//!
+//! Order is security here. A caller is known before anything is looked up for it; what a statement
+//! names is checked against its owner before policy is asked; the decision is durable before the
+//! upstream sees a byte; nothing but the masking stage can open what came back.
+
+use std::sync::Arc;
+
+use hyper::body::Incoming;
+use hyper::{Request, Response};
+use tokio::time::Instant;
+
+use super::caller;
+use super::connection::Connection;
+use super::opening::Exchange;
+use super::perform;
+use super::refusal::{Asked, Reason, Refusal};
+use super::reply::{self, ResponseBody};
+use super::services::Services;
+use crate::http::{self, CanonicalRequest};
+use crate::mask::Masked;
+use crate::policy::{self, Verdict};
+use crate::snowflake::route;
+
+/// Answers one request. The record has exactly one entry for it, also when the client goes away:
+/// an exchange that is dropped ends as abandoned.
+pub(super) async fn handle(
+    connection: Arc<Connection>,
+    services: Arc<Services>,
+    request: Request<Incoming>,
+) -> Response<ResponseBody> {
+    let asked = Asked::of_path(request.uri().path());
+    let mut exchange = Exchange::open(&connection, &services);
+    let outcome = Box::pin(run(&connection, &services, request, &mut exchange)).await;
+    let response = match outcome {
+        Ok(masked) => {
+            exchange.answered();
+            reply::masked(masked)
+        }
+        Err(refusal) => {
+            let query_id = exchange.refused(&refusal);
+            reply::refusal(&refusal, asked, &query_id)
+        }
+    };
+    exchange.close();
+    response
+}
+
+async fn run(
+    connection: &Connection,
+    services: &Arc<Services>,
+    request: Request<Incoming>,
+    exchange: &mut Exchange,
+) -> Result<Masked, Refusal> {
+    let request = canonical(connection, services, request).await?;
+    let operation = route::decode(&request)?;
+    exchange.asks(&operation);
+    let (caller, operation) = caller::authenticate(connection, services, &request, operation)?;
+    exchange.called_by(&caller);
+    let decision = Instant::now();
+    let (question, operation) = caller.question(connection, services, operation).await?;
+    exchange.found(&question);
+    let policies = services.policies.snapshot();
+    let permit = match policy::evaluate(&policies, &question.view(connection), operation) {
+        Verdict::Allow(permit) => permit,
+        Verdict::Deny(denial) => {
+            exchange.denied(&denial);
+            return Err(Refusal::new(Reason::DeniedByPolicy, denial.message));
+        }
+    };
+    services
+        .metrics
+        .decision_seconds
+        .observe(decision.elapsed().as_secs_f64());
+    let recorded = exchange.decided(permit).await?;
+    Box::pin(perform::perform(
+        connection, services, caller, recorded, exchange,
+    ))
+    .await
+}
+
+async fn canonical(
+    connection: &Connection,
+    services: &Services,
+    request: Request<Incoming>,
+) -> Result<CanonicalRequest, Refusal> {
+    let limits = services.body_limits();
+    Ok(http::canonicalise(request, &connection.server_name, limits).await?)
+}

@@ -1,0 +1,244 @@
+//! The refusal: any answer that is ours instead of the upstream's.
+//!
+//! One [`Reason`] goes to the metric, the record and the log; one message goes to the client, in
+//! the form that its driver shows at once and does not retry (`error.rs` of the protocol). Where
+//! the answer has to look like comes from what was asked: a login, a statement, or a path that
+//! does not exist.
+
+use crate::http::HttpError;
+use crate::snowflake::route::DecodeError;
+use crate::snowflake::{QueryId, error};
+use crate::telemetry::ErrorChain;
+use crate::upstream::UpstreamError;
+
+/// Why we answered ourselves. Closed: it is a metric label and a field of the record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    AuthenticatorRefused,
+    BadRequest,
+    BodyTooLarge,
+    Bug,
+    ChunkUnknown,
+    CredentialUnavailable,
+    CredentialUnknown,
+    DeniedByPolicy,
+    FileTransfer,
+    ForeignQuery,
+    ForeignToken,
+    LimitReached,
+    MasterExpired,
+    NotExecuting,
+    RecorderFailed,
+    RequestIdReused,
+    TokenExpired,
+    TokenUnknown,
+    UnknownAccount,
+    UnknownPath,
+    UpstreamAnswer,
+    UpstreamLogin,
+    UpstreamSessionLost,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+}
+
+impl Reason {
+    /// The stable name in metrics, records and logs.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::AuthenticatorRefused => "authenticator_refused",
+            Self::BadRequest => "bad_request",
+            Self::BodyTooLarge => "body_too_large",
+            Self::Bug => "bug",
+            Self::ChunkUnknown => "chunk_unknown",
+            Self::CredentialUnavailable => "credential_unavailable",
+            Self::CredentialUnknown => "credential_unknown",
+            Self::DeniedByPolicy => "denied_by_policy",
+            Self::FileTransfer => "file_transfer",
+            Self::ForeignQuery => "foreign_query",
+            Self::ForeignToken => "foreign_token",
+            Self::LimitReached => "limit_reached",
+            Self::MasterExpired => "master_expired",
+            Self::NotExecuting => "not_executing",
+            Self::RecorderFailed => "recorder_failed",
+            Self::RequestIdReused => "request_id_reused",
+            Self::TokenExpired => "token_expired",
+            Self::TokenUnknown => "token_unknown",
+            Self::UnknownAccount => "unknown_account",
+            Self::UnknownPath => "unknown_path",
+            Self::UpstreamAnswer => "upstream_answer",
+            Self::UpstreamLogin => "upstream_login",
+            Self::UpstreamSessionLost => "upstream_session_lost",
+            Self::UpstreamTimeout => "upstream_timeout",
+            Self::UpstreamUnreachable => "upstream_unreachable",
+        }
+    }
+}
+
+/// What the client asked for, as far as the form of a refusal depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    Chunk,
+    Login,
+    Session,
+    Statement,
+    Unknown,
+}
+
+impl Asked {
+    /// Tells it from the path alone, so that a request that cannot be read is refused in its form.
+    pub(super) fn of_path(path: &str) -> Self {
+        match path {
+            "/session/v1/login-request" | "/session/authenticator-request" => Self::Login,
+            path if path.starts_with("/session") || path.starts_with("/telemetry/") => {
+                Self::Session
+            }
+            path if path.starts_with("/queries/") || path.starts_with("/monitoring/queries") => {
+                Self::Statement
+            }
+            path if path.starts_with("/sfc-results/") => Self::Chunk,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// An answer of ours.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    reason: Reason,
+    message: String,
+}
+
+impl Refusal {
+    /// `message` is for the client: what happened and what to do next, no secrets, no internals.
+    pub(super) fn new(reason: Reason, message: impl Into<String>) -> Self {
+        Self {
+            reason,
+            message: message.into(),
+        }
+    }
+
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    #[must_use]
+    pub fn public_message(&self) -> String {
+        format!("Snowfence: {}", self.message)
+    }
+
+    /// HTTP status and JSON body.
+    ///
+    /// Only 200 and 404 occur: Python sends 400, 403, 405 and 5xx again without end.
+    pub(super) fn answer(&self, asked: Asked, query_id: &QueryId) -> (u16, Vec<u8>) {
+        let message = self.public_message();
+        match (asked, self.reason) {
+            (Asked::Unknown | Asked::Chunk, _) | (_, Reason::UnknownPath) => {
+                (404, error::not_found(&message))
+            }
+            (Asked::Login, _) => (200, error::login_refused(&message)),
+            (_, Reason::TokenExpired) => (200, error::token_expired()),
+            (_, Reason::MasterExpired) => (200, error::master_expired()),
+            (_, Reason::TokenUnknown | Reason::ForeignToken | Reason::UpstreamSessionLost) => {
+                (200, error::session_gone())
+            }
+            (Asked::Session | Asked::Statement, _) => (
+                200,
+                error::statement_failed(self.code(), &message, query_id),
+            ),
+        }
+    }
+
+    /// Snowflake's code and SQLSTATE, from which a driver makes its exception class.
+    const fn code(&self) -> (&'static str, &'static str) {
+        match self.reason {
+            Reason::BadRequest | Reason::BodyTooLarge | Reason::RequestIdReused => {
+                error::NOT_UNDERSTOOD
+            }
+            Reason::NotExecuting => ("000605", "57014"),
+            Reason::UpstreamTimeout => error::TIMED_OUT,
+            Reason::UpstreamAnswer | Reason::UpstreamUnreachable => error::UPSTREAM_FAILED,
+            Reason::AuthenticatorRefused
+            | Reason::Bug
+            | Reason::ChunkUnknown
+            | Reason::CredentialUnavailable
+            | Reason::CredentialUnknown
+            | Reason::DeniedByPolicy
+            | Reason::FileTransfer
+            | Reason::ForeignQuery
+            | Reason::ForeignToken
+            | Reason::LimitReached
+            | Reason::MasterExpired
+            | Reason::RecorderFailed
+            | Reason::TokenExpired
+            | Reason::TokenUnknown
+            | Reason::UnknownAccount
+            | Reason::UnknownPath
+            | Reason::UpstreamLogin
+            | Reason::UpstreamSessionLost => error::DENIED,
+        }
+    }
+}
+
+impl From<HttpError> for Refusal {
+    fn from(error: HttpError) -> Self {
+        let reason = match &error {
+            HttpError::BodyTooLarge(_) => Reason::BodyTooLarge,
+            HttpError::Method | HttpError::Target => Reason::UnknownPath,
+            HttpError::DuplicateParameter(_)
+            | HttpError::Header(_)
+            | HttpError::Host
+            | HttpError::BodyTimeout(_)
+            | HttpError::BodyCut(_)
+            | HttpError::Gzip(_)
+            | HttpError::Encoding(_) => Reason::BadRequest,
+        };
+        Self::new(reason, error.to_string())
+    }
+}
+
+impl From<DecodeError> for Refusal {
+    fn from(error: DecodeError) -> Self {
+        let reason = match &error {
+            DecodeError::AuthenticatorRefused { .. } => Reason::AuthenticatorRefused,
+            DecodeError::UnknownPath
+            | DecodeError::SqlApi
+            | DecodeError::RestApi
+            | DecodeError::MonitorList
+            | DecodeError::InvalidQueryId => Reason::UnknownPath,
+            DecodeError::Malformed
+            | DecodeError::DuplicateKey
+            | DecodeError::Field(_)
+            | DecodeError::Statement { .. } => Reason::BadRequest,
+        };
+        Self::new(reason, error.to_string())
+    }
+}
+
+impl From<UpstreamError> for Refusal {
+    fn from(error: UpstreamError) -> Self {
+        tracing::warn!(error = %ErrorChain(&error), "upstream failed");
+        let reason = match &error {
+            UpstreamError::Connect { .. }
+            | UpstreamError::Tls { .. }
+            | UpstreamError::Reset { .. }
+            | UpstreamError::RenewalFailed { .. }
+            | UpstreamError::Stopped { .. }
+            | UpstreamError::Status { .. }
+            | UpstreamError::Redirect { .. } => Reason::UpstreamUnreachable,
+            UpstreamError::Timeout { .. } => Reason::UpstreamTimeout,
+            UpstreamError::Truncated { .. }
+            | UpstreamError::TooLarge { .. }
+            | UpstreamError::Encoding { .. }
+            | UpstreamError::Malformed { .. }
+            | UpstreamError::ChunkAddress => Reason::UpstreamAnswer,
+            UpstreamError::SessionLost { .. } => Reason::UpstreamSessionLost,
+            UpstreamError::LoginRefused { .. } => Reason::UpstreamLogin,
+            UpstreamError::RoleRefused { .. } => Reason::DeniedByPolicy,
+            UpstreamError::ChunkExpired { .. } => Reason::ChunkUnknown,
+            UpstreamError::NotForwarded => Reason::Bug,
+        };
+        Self::new(reason, error.to_string())
+    }
+}

@@ -1,0 +1,62 @@
+//! What the daemon says about itself.
+
+use std::collections::BTreeMap;
+
+use tokio::time::Instant;
+
+use super::services::Services;
+use crate::admin::{LinkStatus, PolicyStatus, RecorderStatus, ScopeStatus, Status};
+use crate::kernel::metrics;
+
+impl Services {
+    /// A snapshot for `snowfence status`.
+    #[must_use]
+    pub fn status(&self, started: Instant) -> Status {
+        let policies = self.policies.snapshot();
+        let recorder = self.recorder.status();
+        let counters: BTreeMap<String, u64> = self
+            .kernel
+            .counters()
+            .into_iter()
+            .map(|(counter, value)| (metrics::name(counter).to_owned(), value))
+            .collect();
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            uptime_seconds: started.elapsed().as_secs(),
+            scopes: self.scopes(),
+            sessions: self.sessions.len() as u64,
+            connections: u64::try_from(self.metrics.connections_open.get()).unwrap_or(0),
+            links: self
+                .kernel
+                .links()
+                .into_iter()
+                .map(|(program, attached)| LinkStatus {
+                    program: program.to_owned(),
+                    attached,
+                })
+                .collect(),
+            counters,
+            recorder: RecorderStatus {
+                writable: recorder.failure.is_none(),
+                entries: recorder.next_entry,
+                segment: String::new(),
+            },
+            policy: PolicyStatus {
+                version: policies.version().to_owned(),
+                policies: policies.len() as u64,
+                rejected: None,
+            },
+        }
+    }
+
+    fn scopes(&self) -> Vec<ScopeStatus> {
+        let scopes = self.config.scopes.iter().enumerate();
+        scopes
+            .map(|(index, scope)| ScopeStatus {
+                cgroup: scope.cgroup.clone(),
+                enforced: self.kernel.is_enforced(index),
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,21 @@
+//! Our sessions and tokens, and who owns which result.
+//!
+//! A client never holds a token of Snowflake's. It gets tokens of ours, which mean something only
+//! to this daemon and only together with the principal that they were given to. Upstream, many
+//! principals may share one Snowflake user, for whom Snowflake would hand every result to every
+//! one of them; so a query id is owned here, by the principal whose statement made it.
+//!
+//! Nothing here does I/O or reads a clock; time is passed in.
+#![forbid(unsafe_code)]
+
+mod chunks;
+mod registry;
+mod requests;
+mod results;
+mod token;
+
+pub use chunks::{CapabilityTokens, ChunkLink, Chunks};
+pub use registry::{NewSession, OpenError, Registry, Session, SessionId, TokenError, Tokens};
+pub use requests::{Admission, Requests};
+pub use results::Results;
+pub use token::{Token, parse_authorization};

@@ -1,0 +1,58 @@
+//! `GET /monitoring/queries/<id>`: the status of one query of the caller's own.
+
+use bytes::Bytes;
+use serde_json::value::RawValue;
+
+use super::json::{self, JsonError, Object};
+use super::operation::QueryId;
+use super::result::ResultError;
+
+/// Writes the `queries` of a monitoring answer with what drivers read, for the asked query only.
+pub(super) fn clean(data: &Object<'_>, asked: &QueryId) -> Result<Bytes, ResultError> {
+    let field = JsonError::Field("queries");
+    let queries = data.get("queries").ok_or_else(|| field.clone())?;
+    let Ok(queries) = serde_json::from_str::<Vec<&RawValue>>(queries.get()) else {
+        return Err(field.into());
+    };
+    // An answer about other queries is not an answer to what was permitted.
+    if queries.len() > 1 {
+        return Err(field.into());
+    }
+    let mut output = vec![b'['];
+    for query in queries {
+        let query = Object::from_text(query.get())?;
+        let id = query.string("id")?.and_then(|id| QueryId::parse(&id));
+        if id.as_ref() != Some(asked) {
+            return Err(field.into());
+        }
+        let mut kept = Vec::new();
+        for (key, value) in query.entries() {
+            if KEPT.contains(&key.as_str()) && value.get().len() <= VALUE_BYTES_MAX {
+                kept.push((key.clone(), Bytes::copy_from_slice(value.get().as_bytes())));
+            }
+        }
+        json::write_object(&mut output, &kept);
+    }
+    output.push(b']');
+    Ok(output.into())
+}
+
+const KEPT: [&str; 14] = [
+    "endTime",
+    "errorCode",
+    "errorMessage",
+    "id",
+    "sessionId",
+    "sqlText",
+    "startTime",
+    "state",
+    "stats",
+    "status",
+    "totalDuration",
+    "warehouseExternalSize",
+    "warehouseId",
+    "warehouseName",
+];
+
+/// No driver needs a statement's text back whole; status and error texts are far shorter.
+const VALUE_BYTES_MAX: usize = 64 << 10;

@@ -1,0 +1,46 @@
+//! `cargo xtask test`: every test there is.
+
+use std::env::consts::ARCH;
+use std::process::Command;
+
+use anyhow::Result;
+use nix::unistd::geteuid;
+
+use crate::{build_ebpf, setup, shell};
+
+/// Sets up, builds the daemon, and runs the tests of the whole workspace.
+pub(crate) fn run(filter: Option<&str>) -> Result<()> {
+    setup::run(setup::Need::Everything)?;
+    build_ebpf::build()?;
+    let mut cargo = tests()?;
+    cargo.args(filter);
+    shell::run(&mut cargo)
+}
+
+/// `cargo test` of everything but doctests, with what is built running as root.
+///
+/// Cargo itself stays with the user, so that no file in the target directory belongs to root.
+pub(crate) fn tests() -> Result<Command> {
+    let mut cargo = shell::cargo();
+    cargo.args([
+        "test",
+        "--workspace",
+        "--exclude",
+        "agent-ebpf",
+        "--features",
+        "ebpf",
+    ]);
+    cargo.args(["--lib", "--bins", "--tests"]);
+    if !geteuid().is_root() {
+        // Asks for the password here, in the open, and not below the first test.
+        shell::run(shell::as_root("true")?.stdin(std::process::Stdio::inherit()))?;
+        cargo.env(
+            format!(
+                "CARGO_TARGET_{}_UNKNOWN_LINUX_GNU_RUNNER",
+                ARCH.to_uppercase()
+            ),
+            "sudo -E",
+        );
+    }
+    Ok(cargo)
+}
