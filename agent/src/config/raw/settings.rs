@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use agent_ebpf::PORTS_MAX;
 use toml::Spanned;
 
 use super::cross::Seen;
@@ -20,8 +21,6 @@ const PORTS: [u16; 1] = [443];
 /// Kubernetes' node ports: a cluster's own connect hook (Cilium's) rewrites them on every local
 /// address, so that what we remember of such a connection may not be where it goes.
 const NODE_PORTS: Range<u64> = 30_000..32_768;
-/// The kernel half keeps the ports in a map of this many entries.
-const PORTS_MAX: usize = 16;
 
 /// Small enough to verify and ship in seconds, large enough that a busy day is some hundred files.
 const SEGMENT_BYTES: u64 = 64 << 20;
