@@ -152,21 +152,20 @@ fn the_socket_of_a_live_daemon_is_left_alone() {
 }
 
 #[test]
-fn of_two_daemons_that_start_at_once_one_wins() {
+fn the_dead_socket_that_another_daemon_is_about_to_replace_is_left_to_it() {
     let dir = TempDir::new().expect("a directory");
+    let path = dir.path().join("run/admin.sock");
     fs::create_dir(dir.path().join("run")).expect("created");
-    drop(UnixListener::bind(dir.path().join("run/admin.sock")).expect("bound"));
-    let threads: Vec<_> = std::thread::scope(|scope| {
-        let starts: Vec<_> = (0..8)
-            .map(|_| scope.spawn(|| run(dir.path(), status())))
-            .collect();
-        starts
-            .into_iter()
-            .filter_map(|start| start.join().expect("no panic").ok())
-            .collect()
-    });
-    assert_eq!(threads.len(), 1);
-    threads.into_iter().for_each(AdminThread::shutdown);
+    drop(UnixListener::bind(&path).expect("bound"));
+    let lock = fs::File::create(path.with_extension("lock")).expect("created");
+    lock.lock().expect("locked");
+    assert!(matches!(
+        run(dir.path(), status()),
+        Err(AdminError::Running { .. })
+    ));
+    assert!(path.exists());
+    drop(lock);
+    run(dir.path(), status()).expect("started").shutdown();
 }
 
 #[test]

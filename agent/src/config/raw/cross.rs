@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use agent_ebpf::{SCOPE_LEVEL_MAX, SCOPES_MAX};
 use toml::Spanned;
 
 use crate::config::reader::{Reader, closest};
@@ -30,6 +31,7 @@ pub(super) fn check(seen: &Seen, file: &Reader<'_, '_>) {
     unique(&seen.hosts, "host", file);
     unique(&seen.credentials, "credential", file);
     scopes_below_attach(seen, file);
+    scopes_fit_the_kernel(seen, file);
     accounts_exist(seen, file);
     default_credentials_exist(seen, file);
 }
@@ -44,6 +46,28 @@ fn unique(names: &[Spanned<String>], noun: &str, file: &Reader<'_, '_>) {
             let message = format!("{noun} `{}` is given twice", name.get_ref());
             file.problems().at(&name.span(), message);
         }
+    }
+}
+
+/// The programs walk up to a fixed level and keep scopes in a map of fixed size.
+fn scopes_fit_the_kernel(seen: &Seen, file: &Reader<'_, '_>) {
+    for scope in &seen.scopes {
+        let level = scope
+            .get_ref()
+            .split('/')
+            .filter(|part| !part.is_empty())
+            .count();
+        if u32::try_from(level).is_ok_and(|level| level <= SCOPE_LEVEL_MAX) {
+            continue;
+        }
+        let message = format!("a scope can be at most {SCOPE_LEVEL_MAX} levels deep");
+        file.problems().at(&scope.span(), message);
+    }
+    if let Some(scope) = seen.scopes.get(SCOPES_MAX) {
+        file.problems().at(
+            &scope.span(),
+            format!("there can be at most {SCOPES_MAX} scopes"),
+        );
     }
 }
 

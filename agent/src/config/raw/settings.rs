@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use agent_ebpf::PORTS_MAX;
 use toml::Spanned;
 
 use super::cross::Seen;
@@ -17,11 +18,9 @@ use crate::config::{Admin, Durability, Kernel, Limits, Policy, Record, Tls};
 const ATTACH: &str = "/";
 /// Snowflake is reached over 443 alone, private links included.
 const PORTS: [u16; 1] = [443];
-/// Kubernetes' node ports: the kernel looks their sockets up by a wildcard rule of its own, so that
-/// a connection to one cannot be told from a connection to the node.
+/// Kubernetes' node ports: a cluster's own connect hook (Cilium's) rewrites them on every local
+/// address, so that what we remember of such a connection may not be where it goes.
 const NODE_PORTS: Range<u64> = 30_000..32_768;
-/// The kernel half keeps the ports in a map of this many entries.
-const PORTS_MAX: usize = 16;
 
 /// Small enough to verify and ship in seconds, large enough that a busy day is some hundred files.
 const SEGMENT_BYTES: u64 = 64 << 20;
@@ -29,7 +28,8 @@ const SEGMENT_BYTES: u64 = 64 << 20;
 const SEGMENT_BYTES_MIN: u64 = 1 << 20;
 const SEGMENT_BYTES_MAX: u64 = 4 << 30;
 
-/// Not in the range of ephemeral ports, and not taken by a common exporter.
+/// The usual port of Prometheus exporters that speak for a process; reached from this host alone,
+/// since whoever scrapes from elsewhere must be let in by the one who knows the network.
 const METRICS: &str = "127.0.0.1:9464";
 
 /// Two descriptors for each and some for files stay below systemd's hard limit of 524,288 and below

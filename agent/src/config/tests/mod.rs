@@ -86,6 +86,10 @@ fn rules_between_tables_hold() {
         "a scope cannot be the whole host",
     );
     check_refused(
+        "[[scope]]\ncgroup = \"1/2/3/4/5/6/7/8/9/10/11/12\"",
+        "a scope can be at most 11 levels deep",
+    );
+    check_refused(
         "[kernel]\nattach = \"/agents\"",
         "is not below `kernel.attach`, `/agents`",
     );
