@@ -109,6 +109,7 @@ impl Client {
                 .context("cannot read the output")
         };
         let (stdout, stderr) = (read(&stdout)?, read(&stderr)?);
+        interrupt::check()?;
         let status = ended.with_context(|| format!("it wrote:\n{stdout}{stderr}"))?;
         Ok(Output {
             status,

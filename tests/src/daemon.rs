@@ -1,8 +1,9 @@
 //! The daemon under test: `snowfence run`, in a cgroup of its own, beside the scope.
 
-use std::fs;
+use std::fs::{self, DirBuilder};
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -164,7 +165,12 @@ fn write_files(
     setup: &Setup<'_>,
 ) -> Result<()> {
     for dir in [&files.ca, &files.policies, &files.record] {
-        fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+        DirBuilder::new()
+            .recursive(true)
+            // The daemon takes neither keys nor recordings that others could read.
+            .mode(0o700)
+            .create(dir)
+            .with_context(|| format!("cannot make {}", dir.display()))?;
     }
     let policy = files.policies.join("policy.cedar");
     fs::write(&policy, setup.policy).context("cannot write the policy")?;

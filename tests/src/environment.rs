@@ -156,7 +156,8 @@ pub(crate) fn is_orphan(name: &str, prefix: &str) -> bool {
 /// Only root can write there, so the daemon takes secrets from below it.
 const DIRS: &str = "/run";
 
-const PREFIX: &str = "snowfence-test-";
+/// Nobody else names anything like this: what starts with it and ends with a dead pid is removed.
+const PREFIX: &str = "snowfence-harness-";
 
 /// One process may make several environments, one after the other or side by side.
 static NEXT: AtomicUsize = AtomicUsize::new(0);
@@ -173,10 +174,14 @@ mod tests {
     #[test]
     fn only_what_a_dead_test_made_is_swept() {
         // Process ids end at 4194304.
-        check("snowfence-test-demo-0-4194305", true);
-        check(&format!("snowfence-test-demo-0-{}", process::id()), false);
-        check("snowfence-test-demo-0-x", false);
+        check("snowfence-harness-demo-0-4194305", true);
+        check(
+            &format!("snowfence-harness-demo-0-{}", process::id()),
+            false,
+        );
+        check("snowfence-harness-demo-0-x", false);
         check("snowfence-4194305", false);
+        check("snowfence-test-1-4194305", false);
         check("system.slice", false);
     }
 }

@@ -59,22 +59,17 @@ pub(super) fn recording(frames: &[Frame]) {
     }
 }
 
-/// What the stand-in saw: who logged in, with what, and which statements.
+/// What the stand-in saw: who logged in, with what, and which statements. The denied one is not
+/// among them, and neither is a password.
 pub(super) fn received(rows: &[Value]) {
     title("What reached the stand-in");
     for row in rows {
-        let field = |name| find(row, name).map(text).unwrap_or_default();
-        let line = [
-            field("path"),
-            field("user"),
-            field("authenticator"),
-            field("sql"),
-        ];
-        let line: Vec<&str> = line
+        let shown = ["path", "LOGIN_NAME", "AUTHENTICATOR", "sqlText", "refused"];
+        let fields = shown
             .iter()
-            .map(String::as_str)
-            .filter(|f| !f.is_empty())
-            .collect();
+            .filter_map(|name| find(row, name))
+            .filter(|value| !value.is_null());
+        let line: Vec<String> = fields.map(text).collect();
         println!("  {}", line.join("  "));
     }
 }
