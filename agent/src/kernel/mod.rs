@@ -367,3 +367,19 @@ fn object() -> Option<&'static [u8]> {
 const fn object() -> Option<&'static [u8]> {
     None
 }
+
+#[cfg(all(test, not(feature = "ebpf")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_binary_without_the_programs_says_so() {
+        let config = config::Kernel {
+            attach: "/".to_owned(),
+            pin_dir: "/sys/fs/bpf/snowfence".into(),
+            ports: vec![443],
+        };
+        let error = Kernel::load(&config, &[]).unwrap_err();
+        assert!(matches!(error, KernelError::NotBuiltIn), "{error}");
+    }
+}
