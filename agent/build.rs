@@ -11,7 +11,7 @@ fn main() -> anyhow::Result<()> {
 #[cfg(feature = "ebpf")]
 mod ebpf {
     use std::path::{Path, PathBuf};
-    use std::process::Command;
+    use std::process::{Command, Stdio};
 
     use anyhow::{Context as _, bail};
     use aya_build::{Package, Toolchain};
@@ -48,16 +48,42 @@ mod ebpf {
     }
 
     /// Runs this program again with [`BOOTSTRAP`] set, which must not reach any other crate.
+    ///
+    /// Everything that the inner build says comes as a warning, and cargo repeats warnings at every
+    /// build: its progress is left out.
     fn run_again() -> anyhow::Result<()> {
         let program = std::env::current_exe().context("finding the build script")?;
-        let status = Command::new(program)
+        let output = Command::new(program)
             .env(BOOTSTRAP, "1")
-            .status()
+            .stderr(Stdio::inherit())
+            .output()
             .context("running the build script again")?;
-        if !status.success() {
-            bail!("the kernel half was not built: {status}");
+        let text = String::from_utf8_lossy(&output.stdout);
+        for line in text
+            .lines()
+            .filter(|line| !output.status.success() || !is_progress(line))
+        {
+            println!("{line}");
+        }
+        if !output.status.success() {
+            bail!("the kernel half was not built: {}", output.status);
         }
         Ok(())
+    }
+
+    fn is_progress(line: &str) -> bool {
+        const VERBS: [&str; 7] = [
+            "Adding",
+            "Blocking",
+            "Compiling",
+            "Downloaded",
+            "Downloading",
+            "Finished",
+            "Locking",
+        ];
+        line.strip_prefix("cargo:warning=")
+            .and_then(|text| text.split_whitespace().next())
+            .is_some_and(|verb| VERBS.contains(&verb))
     }
 
     /// A toolchain that has the source of its own `core`: there is no compiled one for this target.

@@ -1,6 +1,6 @@
 //! The kernel half: what brings a connection to the daemon, and what stops the ways round it.
 //!
-//! Nothing here is logic that the daemon could do. Read [`scope`] first (who is enforced), then
+//! Nothing here is logic that the daemon could do. Read `scope` first (who is enforced), then
 //! `programs/` in the life of a connection: `sock_create`, `connect4`, `sock_ops`, `egress`.
 #![cfg_attr(target_arch = "bpf", no_std, no_main)]
 

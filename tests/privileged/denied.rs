@@ -104,39 +104,52 @@ print(errno.errorcode[socket.socket().connect_ex((sys.argv[1], 80))], flush=True
     assert_eq!(counted(&kernel, Counter::RefusedNoListener), 1);
 }
 
-#[test]
-fn datagrams_of_a_socket_from_before_the_start_are_dropped() {
-    const PROGRAM: &str = r"
+/// Connects a datagram socket, and sends through it before and after a line of input.
+///
+/// A third argument is a destination option that goes between the IPv6 header and the ports.
+const SEND: &str = r"
 import errno, socket, sys
-s = socket.socket(2, 2)
-s.connect((sys.argv[1], 443))
-s.send(b'x')
-print('sent', flush=True)
-sys.stdin.readline()
+s = socket.socket(getattr(socket, sys.argv[1]), socket.SOCK_DGRAM)
+s.connect((sys.argv[2], 443))
+if len(sys.argv) > 3:
+    s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_DSTOPTS, bytes.fromhex(sys.argv[3]))
 for _ in range(2):
     try:
         s.send(b'x')
         print('sent', flush=True)
     except OSError as e:
         print(errno.errorcode[e.errno], flush=True)
+    sys.stdin.readline()
 ";
+
+#[test]
+fn datagrams_of_a_socket_from_before_the_start_are_dropped() {
     let bench = Bench::new();
-    let server = std::net::UdpSocket::bind(bench.snowflake.address).unwrap();
+    let _v4 = std::net::UdpSocket::bind(bench.snowflake.address).unwrap();
+    let _v6 = std::net::UdpSocket::bind("[::1]:443").unwrap();
     let host = bench.snowflake.address.ip().to_string();
-    let mut inside = bench.start(&bench.agents(), PROGRAM, &[&host]);
-    let mut outside = bench.start(&bench.outside(), PROGRAM, &[&host]);
-    assert_eq!(
-        (inside.line(), outside.line()),
-        ("sent".to_owned(), "sent".to_owned())
-    );
+    // A header of eight bytes that is all padding.
+    let option = "0000010400000000";
+    let ways: [&[&str]; 3] = [
+        &["AF_INET", &host],
+        &["AF_INET6", "::1"],
+        &["AF_INET6", "::1", option],
+    ];
+    let mut inside = ways.map(|way| bench.start(&bench.agents(), SEND, way));
+    let mut outside = ways.map(|way| bench.start(&bench.outside(), SEND, way));
+    for client in inside.iter_mut().chain(&mut outside) {
+        assert_eq!(client.line(), "sent");
+    }
     let kernel = bench.enforced();
-    inside.tell("");
-    outside.tell("");
-    assert_eq!(inside.line(), "EPERM");
-    assert_eq!(inside.line(), "EPERM");
-    assert_eq!(outside.line(), "sent");
-    assert_eq!(counted(&kernel, Counter::DroppedEgress), 2);
-    drop(server);
+    for client in &mut inside {
+        client.tell("");
+        assert_eq!(client.line(), "EPERM");
+    }
+    for client in &mut outside {
+        client.tell("");
+        assert_eq!(client.line(), "sent");
+    }
+    assert_eq!(counted(&kernel, Counter::DroppedEgress), 3);
 }
 
 /// Attaches a `connect4` program of its own, which sends what we redirected on to Snowflake.

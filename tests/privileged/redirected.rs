@@ -251,6 +251,37 @@ print(s.recv(64).decode(), flush=True)
 }
 
 #[test]
+fn a_socket_whose_redirected_connect_failed_is_free_for_another_port() {
+    // Two sockets from one address and port to one destination: the second finds it taken, after
+    // the decision to redirect it and before its connection begins.
+    const PROGRAM: &str = r"
+import errno, socket, sys
+def bound(port):
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind(('127.0.0.1', port))
+    return s
+first = bound(0)
+second = bound(first.getsockname()[1])
+first.connect((sys.argv[1], 443))
+print(errno.errorcode[second.connect_ex((sys.argv[1], 443))], flush=True)
+second.settimeout(2)
+second.connect(('127.0.0.1', int(sys.argv[2])))
+print(second.recv(64).decode(), flush=True)
+";
+    let bench = Bench::new();
+    let kernel = bench.enforced();
+    let other = crate::harness::Server::start(([127, 0, 0, 1], 0).into());
+    let host = bench.snowflake.address.ip().to_string();
+    let port = other.address.port().to_string();
+    let mut client = bench.start(&bench.agents(), PROGRAM, &[&host, &port]);
+    bench.listeners.expect_flow(&kernel);
+    assert_eq!(client.line(), "EADDRNOTAVAIL");
+    assert_eq!(client.line(), "DIRECT");
+    assert_eq!(kernel.flow_count(), 0);
+}
+
+#[test]
 fn a_connection_to_the_listener_itself_has_no_flow() {
     let bench = Bench::new();
     let kernel = bench.enforced();

@@ -1,4 +1,4 @@
-//! One file per program; [`redirect`] and [`datagram`] hold what the IPv4 and IPv6 twins share.
+//! One file per program; `redirect` and `datagram` hold what the IPv4 and IPv6 twins share.
 
 mod connect4;
 mod connect6;

@@ -1,5 +1,6 @@
 //! Loads the programs and reuses what an earlier start left pinned.
 
+use std::ffi::OsStr;
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
@@ -164,6 +165,12 @@ fn incomplete(name: &str) -> KernelError {
     KernelError::Incomplete {
         name: name.to_owned(),
     }
+}
+
+/// Whether a directory is named as [`Pins::at`] names them.
+pub(super) fn is_version(name: &OsStr) -> bool {
+    let digits = name.to_str().and_then(|name| name.strip_prefix('v'));
+    digits.is_some_and(|digits| digits.parse::<u32>().is_ok())
 }
 
 /// Removes a directory of pins with all that is in it.

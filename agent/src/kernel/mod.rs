@@ -334,14 +334,28 @@ pub fn detach(pin_dir: &Path) -> Result<usize, KernelError> {
     };
     let mut removed = 0;
     for version in versions {
-        let version = version.map_err(error)?.path();
+        let version = version.map_err(error)?;
+        // The directory may be shared, if somebody configured it so.
+        if !loader::is_version(&version.file_name()) {
+            continue;
+        }
+        let version = version.path();
         removed += links::remove(&version.join("links")).map_err(error)?;
         loader::remove_pins(&version.join("links")).map_err(error)?;
         loader::remove_pins(&version.join("maps")).map_err(error)?;
         fs::remove_dir(&version).map_err(error)?;
     }
-    fs::remove_dir(pin_dir).map_err(error)?;
-    Ok(removed)
+    match fs::remove_dir(pin_dir) {
+        Err(source)
+            if !matches!(
+                source.kind(),
+                io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::ResourceBusy
+            ) =>
+        {
+            Err(error(source))
+        }
+        _ => Ok(removed),
+    }
 }
 
 /// One is shared by all connections.
@@ -370,4 +384,20 @@ fn object() -> Option<&'static [u8]> {
 #[cfg(not(feature = "ebpf"))]
 const fn object() -> Option<&'static [u8]> {
     None
+}
+
+#[cfg(all(test, not(feature = "ebpf")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_binary_without_the_programs_says_so() {
+        let config = config::Kernel {
+            attach: "/".to_owned(),
+            pin_dir: "/sys/fs/bpf/snowfence".into(),
+            ports: vec![443],
+        };
+        let error = Kernel::load(&config, &[]).unwrap_err();
+        assert!(matches!(error, KernelError::NotBuiltIn), "{error}");
+    }
 }

@@ -203,17 +203,22 @@ fn names(path: &str) -> impl Iterator<Item = &str> {
     path.split('/').filter(|name| !name.is_empty())
 }
 
-/// The mount point of the first cgroup v2 file system; the tree is the same in all of them.
+/// The mount point of a cgroup v2 file system: one of the whole tree, if there is one.
 fn mount_point(mounts: &str) -> Option<PathBuf> {
-    mounts.lines().find_map(|line| {
-        let (mount, file_system) = line.split_once(" - ")?;
-        if !file_system.starts_with("cgroup2 ") {
-            return None;
-        }
-        Some(PathBuf::from(
-            mount.split(' ').nth(4)?.replace("\\040", " "),
-        ))
-    })
+    let points: Vec<_> = mounts
+        .lines()
+        .filter_map(|line| {
+            let (mount, file_system) = line.split_once(" - ")?;
+            let mut fields = mount.split(' ').skip(3);
+            let point = (fields.next()?, fields.next()?);
+            file_system.starts_with("cgroup2 ").then_some(point)
+        })
+        .collect();
+    let (_, point) = points
+        .iter()
+        .find(|(root, _)| *root == "/")
+        .or_else(|| points.first())?;
+    Some(PathBuf::from(point.replace("\\040", " ")))
 }
 
 fn open_by_id(root: &File, id: u64) -> io::Result<OwnedFd> {
