@@ -15,6 +15,8 @@ One file per concern, from the wire inwards:
     login       credentials, sessions, tokens
     query       statements: submitting, waiting, fetching, cancelling
     engine      SQL
+    origins     which result columns are plain columns of a table
+    bindings    bind values
     encode      engine tables to rowtype, Arrow and JSON
     result      one finished statement as an answer
     chunks      the storage host

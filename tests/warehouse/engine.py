@@ -6,7 +6,7 @@ import logging
 import re
 import threading
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
@@ -20,6 +20,8 @@ from fakesnow.instance import FakeSnow
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.tokens import TokenType
+
+from warehouse.origins import Origin, origins
 
 warnings.filterwarnings("ignore", message="Arrow output on a DB-API result")
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
@@ -56,6 +58,7 @@ class Outcome:
     types: list[str]
     kind: int
     binds: int = 0
+    origins: list[Origin | None] = field(default_factory=list)
 
     @property
     def is_query(self) -> bool:
@@ -116,7 +119,7 @@ class Connection:
             types = [row[1] for row in cursor._describe_last_sql()]  # noqa: SLF001
             table = cursor._arrow_table  # noqa: SLF001
             assert table is not None
-            return Outcome(table, types, kind)
+            return self._traced(Outcome(table, types, kind), sql)
         except Exception as error:
             raise _translate(error, cancelled) from error
 
@@ -146,7 +149,12 @@ class Connection:
             raise _translate(error, cancelled) from error
         rows = described or [("status", "VARCHAR")]
         table = pa.table({str(row[0]): pa.array([], pa.string()) for row in rows}) if rows else pa.table({})
-        return Outcome(table, [row[1] for row in rows], kind, binds)
+        return self._traced(Outcome(table, [row[1] for row in rows], kind, binds), sql)
+
+    def _traced(self, outcome: Outcome, sql: str) -> Outcome:
+        if outcome.is_query:
+            outcome.origins = origins(sql, outcome.table.num_columns, self.database, self.schema)
+        return outcome
 
     def _special(self, sql: str) -> Outcome | None:
         if match := SET_PARAMETER.match(sql):

@@ -40,6 +40,9 @@ class Result:
         self.columns = [
             encode.row_type(name, kind) for name, kind in zip(outcome.table.column_names, outcome.types, strict=True)
         ]
+        for column, origin in zip(self.columns, outcome.origins):
+            if origin:
+                column["database"], column["schema"], column["table"] = origin
         self.context = {
             "finalDatabaseName": database,
             "finalSchemaName": schema,

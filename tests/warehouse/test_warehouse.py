@@ -306,6 +306,18 @@ class Statements(unittest.TestCase):
         rows = [client.get(f"/queries/{child}/result")["data"]["rowset"] for child in parent["resultIds"].split(",")]
         self.assertEqual(rows, [[["1"]], [[";"]]])
 
+    def test_plain_columns_name_their_table_and_expressions_do_not(self) -> None:
+        people = ["DEMO", "PUBLIC", "PEOPLE"]
+        for text, tables in (
+            ("select name, upper(ssn) as s, ssn as other from people", [people, ["", "", ""], people]),
+            ("select * from demo.public.people limit 1", [people] * 6),
+            ("select n from (select name as n from people)", [["", "", ""]]),
+            ("select 1", [["", "", ""]]),
+        ):
+            with self.subTest(text=text):
+                columns = Client(ANALYST).sql(text)["data"]["rowtype"]
+                self.assertEqual([[c["database"], c["schema"], c["table"]] for c in columns], tables)
+
     def test_describing_runs_nothing(self) -> None:
         client = Client(ANALYST)
         client.sql("create or replace table described (id int)")
