@@ -1,7 +1,7 @@
 //! What the tests share: cgroups, a stand-in for Snowflake, a listener of ours, and clients.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use agent::config;
 use agent::kernel::{Counter, Flow, Kernel, detach, netns_cookie};
@@ -140,9 +140,27 @@ impl Drop for Bench {
             eprintln!("pins are left: {error}");
         }
         for cgroup in [self.agents(), self.outside(), self.attach()] {
-            if let Err(error) = fs::remove_dir(self.directory(&cgroup)) {
+            if let Err(error) = remove(&self.directory(&cgroup)) {
                 eprintln!("the cgroup {cgroup} is left: {error}");
             }
+        }
+    }
+}
+
+/// Removes a cgroup, with what a failed test left running in it.
+fn remove(cgroup: &Path) -> io::Result<()> {
+    fs::write(cgroup.join("cgroup.kill"), "1")?;
+    let start = SystemTime::now();
+    loop {
+        match fs::remove_dir(cgroup) {
+            // A process leaves its cgroup some time after it was killed.
+            Err(error)
+                if error.kind() == io::ErrorKind::ResourceBusy
+                    && start.elapsed().unwrap_or(PATIENCE) < PATIENCE =>
+            {
+                thread::yield_now();
+            }
+            result => return result,
         }
     }
 }

@@ -222,6 +222,7 @@ fn moved(program: &str, way: Way) {
     assert_eq!(flow.creator_cgroup_id, bench.cgroup_id(&from));
     assert_eq!(flow.cgroup_id, bench.cgroup_id(&to));
     assert_eq!(client.line(), "PROXY");
+    assert_eq!(client.line(), "", "the program and its child have ended");
     assert_eq!(bench.snowflake.direct(), 0);
 }
 
