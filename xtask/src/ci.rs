@@ -96,11 +96,15 @@ fn clippy(features: &[&str]) -> Result<()> {
     )
 }
 
+/// With private items: these pages are for those who work on the code.
 fn documentation() -> Result<()> {
     shell::run(
         workspace("doc")
             .args(["--no-deps", "--document-private-items"])
-            .env("RUSTDOCFLAGS", "--deny warnings"),
+            .env(
+                "RUSTDOCFLAGS",
+                "--deny warnings --allow rustdoc::private_intra_doc_links",
+            ),
     )
 }
 
