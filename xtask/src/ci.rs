@@ -14,7 +14,7 @@ struct Step {
 }
 
 /// Steps that build alike stand beside each other, so that one takes what the other built.
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     Step {
         name: "format",
         run: format,
@@ -45,7 +45,11 @@ const STEPS: [Step; 10] = [
     },
     Step {
         name: "tests",
-        run: || shell::run(&mut test::tests()?),
+        run: tests,
+    },
+    Step {
+        name: "conformance, quick",
+        run: conformance,
     },
     Step {
         name: "documentation's examples",
@@ -92,12 +96,26 @@ fn clippy(features: &[&str]) -> Result<()> {
     )
 }
 
+/// With private items: these pages are for those who work on the code.
 fn documentation() -> Result<()> {
     shell::run(
         workspace("doc")
             .args(["--no-deps", "--document-private-items"])
-            .env("RUSTDOCFLAGS", "--deny warnings"),
+            .env(
+                "RUSTDOCFLAGS",
+                "--deny warnings --allow rustdoc::private_intra_doc_links",
+            ),
     )
+}
+
+/// Every test but the drivers' suites, which take longer than all others together.
+fn tests() -> Result<()> {
+    shell::run(test::tests(&test::EVERY_TARGET)?.args(["--", "--skip", "_sees_no_difference"]))
+}
+
+/// The suite of the driver that most agents use; `cargo xtask test` runs them all.
+fn conformance() -> Result<()> {
+    shell::run(test::tests(&["--test", "conformance"])?.arg("quick"))
 }
 
 fn examples() -> Result<()> {

@@ -12,15 +12,18 @@ use crate::{build_ebpf, setup, shell};
 pub(crate) fn run(filter: Option<&str>) -> Result<()> {
     setup::run(setup::Need::Everything)?;
     build_ebpf::build()?;
-    let mut cargo = tests()?;
+    let mut cargo = tests(&EVERY_TARGET)?;
     cargo.args(filter);
     shell::run(&mut cargo)
 }
 
-/// `cargo test` of everything but doctests, with what is built running as root.
+/// What of each crate is tested: everything but doctests.
+pub(crate) const EVERY_TARGET: [&str; 3] = ["--lib", "--bins", "--tests"];
+
+/// `cargo test` of the workspace's targets of these kinds, with what is built running as root.
 ///
 /// Cargo itself stays with the user, so that no file in the target directory belongs to root.
-pub(crate) fn tests() -> Result<Command> {
+pub(crate) fn tests(targets: &[&str]) -> Result<Command> {
     let mut cargo = shell::cargo();
     cargo.args([
         "test",
@@ -30,7 +33,7 @@ pub(crate) fn tests() -> Result<Command> {
         "--features",
         "ebpf",
     ]);
-    cargo.args(["--lib", "--bins", "--tests"]);
+    cargo.args(targets);
     if !geteuid().is_root() {
         // Asks for the password here, in the open, and not below the first test.
         shell::run(shell::as_root("true")?.stdin(std::process::Stdio::inherit()))?;

@@ -22,16 +22,25 @@ const LANGUAGES: [(&str, &str); 3] = [
     ("node", "nodejs"),
 ];
 
-pub(super) const TOOLS_BY_HAND: &str =
-    "apt-get install build-essential ca-certificates iproute2 openssl util-linux";
+pub(super) const TOOLS_BY_HAND: &str = "apt-get install build-essential ca-certificates iproute2 openssl python3-venv \
+     util-linux";
 pub(super) const LANGUAGES_BY_HAND: &str = "apt-get install default-jdk-headless nodejs npm";
 
 pub(super) fn tools_missing() -> bool {
-    !missing(&TOOLS).is_empty()
+    !missing(&TOOLS).is_empty() || venv_missing()
 }
 
 pub(super) fn install_tools() -> Result<()> {
-    install(&missing(&TOOLS))
+    let mut packages = missing(&TOOLS);
+    if venv_missing() {
+        packages.push("python3-venv");
+    }
+    install(&packages)
+}
+
+/// Debian's Python comes without what makes virtual environments.
+fn venv_missing() -> bool {
+    !shell::succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"]))
 }
 
 pub(super) fn languages_missing() -> bool {
