@@ -1,7 +1,7 @@
 """Takes the JDBC driver and the libraries that it needs out of two Python wheels.
 
-The driver is not on any registry that every machine reaches except inside these wheels, and
-there without Jackson and a few others. `jdbc_jars.py WHEEL_DIR OUT_DIR`.
+A test machine then needs no Maven. One wheel holds the driver without Jackson and a few other
+libraries; the other wheel holds those. `jdbc_jars.py WHEEL_DIR OUT_DIR`.
 """
 
 from __future__ import annotations

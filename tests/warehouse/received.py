@@ -9,8 +9,14 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections import deque
+from itertools import count
 from pathlib import Path
 from typing import Any
+
+
+# In memory; the file keeps all. More than any test sends, less than a load run would pile up.
+ROW_LIMIT = 100_000
 
 
 class Record:
@@ -18,17 +24,18 @@ class Record:
 
     def __init__(self, path: Path) -> None:
         self.file = path.open("a", encoding="utf-8")
-        self.rows: list[dict[str, Any]] = []
+        self.rows: deque[dict[str, Any]] = deque(maxlen=ROW_LIMIT)
+        self.numbers = count()
         self.lock = threading.Lock()
 
     def add(self, **row: Any) -> None:
         row = {"time": time.time(), **row}
         with self.lock:
-            row["seq"] = len(self.rows)
+            row["seq"] = next(self.numbers)
             self.rows.append(row)
             self.file.write(json.dumps(row, default=str) + "\n")
             self.file.flush()
 
     def since(self, seq: int) -> list[dict[str, Any]]:
         with self.lock:
-            return self.rows[seq:]
+            return [row for row in self.rows if row["seq"] >= seq]

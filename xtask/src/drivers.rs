@@ -26,6 +26,8 @@ pub(crate) enum Driver {
     Adbc,
     /// snowflake-jdbc 4.1.0.
     Jdbc,
+    /// snowflake-connector-rs 1.1.1, built into its own suite.
+    Rust,
 }
 
 /// How a driver is installed; its words are part of the stamp.
@@ -37,6 +39,8 @@ enum Recipe {
     Npm(&'static [&'static str]),
     /// Wheels from which `jdbc_jars.py` takes the jars.
     Jars(&'static [&'static str]),
+    /// A crate of this repository; its lock file holds the version.
+    Crate(&'static str),
 }
 
 impl Driver {
@@ -48,6 +52,7 @@ impl Driver {
         Self::Node,
         Self::Adbc,
         Self::Jdbc,
+        Self::Rust,
     ];
 
     /// Names the directory, which is also the name that `tests/conformance/run.py` knows.
@@ -59,6 +64,7 @@ impl Driver {
             Self::Node => "node",
             Self::Adbc => "adbc",
             Self::Jdbc => "jdbc",
+            Self::Rust => "rust",
         }
     }
 
@@ -81,6 +87,7 @@ impl Driver {
                 "atoti-server-directquery-snowflake==0.9.16",
                 "atoti-server==0.9.16",
             ]),
+            Self::Rust => Recipe::Crate("tests/conformance/suites/rust/Cargo.toml"),
         }
     }
 }
@@ -89,26 +96,33 @@ impl Driver {
 pub(crate) fn install(target: &Path, which: &[Driver]) -> Result<()> {
     for driver in which {
         let home = target.join(driver.name());
-        let stamp = home.join(".installed");
-        let wanted = format!("{:?}\n", driver.recipe());
-        if fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) {
-            continue;
-        }
-        // A half-finished installation is not repaired but replaced.
-        if home.exists() {
-            fs::remove_dir_all(&home)
-                .with_context(|| format!("cannot remove {}", home.display()))?;
-        }
-        fs::create_dir_all(&home).with_context(|| format!("cannot make {}", home.display()))?;
-        match driver.recipe() {
-            Recipe::Venv(packages) => venv(&home, packages),
-            Recipe::Npm(packages) => npm(&home, packages),
-            Recipe::Jars(wheels) => jars(&home, wheels),
+        let recipe = driver.recipe();
+        let wanted = format!("{recipe:?}\n");
+        match recipe {
+            // Cargo itself knows best whether there is anything to do.
+            Recipe::Crate(manifest) => build(&home, manifest),
+            Recipe::Venv(packages) => stamped(&home, &wanted, || venv(&home, packages)),
+            Recipe::Npm(packages) => stamped(&home, &wanted, || npm(&home, packages)),
+            Recipe::Jars(wheels) => stamped(&home, &wanted, || jars(&home, wheels)),
         }
         .with_context(|| format!("cannot install the driver {}", driver.name()))?;
-        fs::write(&stamp, wanted).with_context(|| format!("cannot write {}", stamp.display()))?;
     }
     Ok(())
+}
+
+/// Does the work unless its stamp is there, and leaves the stamp last.
+fn stamped(home: &Path, wanted: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
+    let stamp = home.join(".installed");
+    if fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) {
+        return Ok(());
+    }
+    // A half-finished installation is not repaired but replaced.
+    if home.exists() {
+        fs::remove_dir_all(home).with_context(|| format!("cannot remove {}", home.display()))?;
+    }
+    fs::create_dir_all(home).with_context(|| format!("cannot make {}", home.display()))?;
+    work()?;
+    fs::write(&stamp, wanted).with_context(|| format!("cannot write {}", stamp.display()))
 }
 
 fn venv(home: &Path, packages: &[&str]) -> Result<()> {
@@ -140,6 +154,14 @@ fn jars(home: &Path, wheels: &[&str]) -> Result<()> {
         .args([&downloads, home]))?;
     // The wheels are ten times as large as what was taken out of them.
     fs::remove_dir_all(&downloads).context("cannot remove the wheels")
+}
+
+fn build(home: &Path, manifest: &str) -> Result<()> {
+    run(Command::new("cargo")
+        .args(["build", "--quiet", "--locked", "--manifest-path"])
+        .arg(source(manifest))
+        .arg("--target-dir")
+        .arg(home))
 }
 
 fn source(path: &str) -> PathBuf {
