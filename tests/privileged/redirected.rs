@@ -37,10 +37,13 @@ print(s.recv(64).decode(), flush=True)
     );
     let exe = fs::metadata(format!("/proc/{}/exe", client.pid())).unwrap();
     assert_eq!(flow.exe_inode, Some(exe.ino()));
+    // On ext4 and xfs, `stat` gives the same device in another encoding.
     println!(
-        "device: the flow has {:?}, stat has {}",
-        flow.exe_device,
-        exe.dev()
+        "device: the flow has {:?}, stat has {}:{}",
+        flow.exe_device
+            .map(|device| (device >> 20, device & 0xf_ffff)),
+        nix::sys::stat::major(exe.dev()),
+        nix::sys::stat::minor(exe.dev())
     );
 
     assert_eq!(kernel.scope_of(flow.cgroup_id), Some(0));

@@ -103,6 +103,11 @@ impl Daemon {
         let mut process = environment
             .client(Place::Daemon, &binary)
             .env("RUST_BACKTRACE", "1")
+            // For whoever looks for a fault: everything the daemon can say.
+            .env(
+                "SNOWFENCE_LOG",
+                std::env::var("SNOWFENCE_LOG").unwrap_or_default(),
+            )
             .arg("run")
             .arg("--config")
             .arg(&files.config)

@@ -30,7 +30,8 @@ pub struct Flow {
     pub comm: String,
     /// Survives no `execve`: compare it with the inode behind `/proc/TGID/exe` before trusting that.
     pub exe_inode: Option<u64>,
-    /// As in `stat`, except on file systems that show a device of their own there (btrfs, overlay).
+    /// The kernel's own number: 12 bits of major, 20 bits of minor. `stat` shows another on btrfs and
+    /// overlayfs.
     pub exe_device: Option<u64>,
     pub netns_cookie: u64,
 }
@@ -112,7 +113,7 @@ impl From<&agent_ebpf::Flow> for Flow {
             start_time_ns: known(flow.start_time_ns),
             comm: String::from_utf8_lossy(comm).into_owned(),
             exe_inode: known(flow.exe_inode),
-            exe_device: known(flow.exe_device.into()).map(device),
+            exe_device: known(flow.exe_device.into()),
             netns_cookie: flow.netns_cookie,
         }
     }
@@ -146,13 +147,6 @@ fn address(words: [u32; 4]) -> IpAddr {
 
 fn known(value: u64) -> Option<u64> {
     (value != 0).then_some(value)
-}
-
-/// From the kernel's own form, 12 bits of major and 20 of minor number, to that of `stat`.
-fn device(device: u64) -> u64 {
-    // Both parts fit: the field has 32 bits.
-    let part = |value: u64| u32::try_from(value).unwrap_or_default();
-    libc::makedev(part(device >> 20), part(device & 0xf_ffff))
 }
 
 #[cfg(test)]
@@ -209,10 +203,5 @@ mod tests {
             (None, None, None)
         );
         assert_eq!(flow.comm, "python3");
-    }
-
-    #[test]
-    fn devices_are_given_as_stat_gives_them() {
-        assert_eq!(device((8 << 20) | 300), libc::makedev(8, 300));
     }
 }

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! One thread owns the file ([`writer`]); the chain is pure ([`chain`]); the bytes are specified in
-//! [`format`]; [`read`] verifies and shares nothing with the writer but the format.
+//! [`mod@format`]; [`read`] verifies and shares nothing with the writer but the format.
 #![forbid(unsafe_code)]
 
 pub mod chain;

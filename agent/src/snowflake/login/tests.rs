@@ -1,3 +1,5 @@
+//! Logins as drivers send them, and answers as Snowflake gives them.
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! Requests as drivers send them, and what is none.
+
 use bytes::Bytes;
 
 use super::*;
