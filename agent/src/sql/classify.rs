@@ -4,7 +4,7 @@
 //! until someone has decided about it. Statements that Snowflake does not have, and those that run
 //! other statements, are opaque.
 
-use sqlparser::ast::{CopyIntoSnowflakeKind, ObjectType, Query, SetExpr, Statement};
+use sqlparser::ast::{CopyIntoSnowflakeKind, ObjectType, Query, SetExpr, Statement, Use};
 
 use super::facts::Effect;
 use super::scan::Lexeme;
@@ -126,7 +126,7 @@ pub(super) fn class(statement: &Statement) -> Class {
             if opaque { Class::opaque() } else { explain }
         }
 
-        Statement::Use(_) => Class::new("USE", &[Session], &["USE"]),
+        Statement::Use(target) => Class::new(use_kind(target), &[Session], &["USE"]),
         Statement::Set(_) => Class::new("SET", &[Session], &["SET"]),
         Statement::AlterSession { .. } => Class::new("ALTER SESSION", &[Session], &["ALTER"]),
         // With statements in it, this is a scripting block.
@@ -259,6 +259,17 @@ pub(super) fn class(statement: &Statement) -> Class {
         | Statement::ExportData(_)
         | Statement::Vacuum(_)
         | Statement::Reset(_) => Class::opaque(),
+    }
+}
+/// Kinds that policies tell apart: another role is other rights.
+const fn use_kind(target: &Use) -> &'static str {
+    match target {
+        Use::Role(_) => "USE ROLE",
+        Use::SecondaryRoles(_) => "USE SECONDARY ROLES",
+        Use::Warehouse(_) => "USE WAREHOUSE",
+        Use::Database(_) => "USE DATABASE",
+        Use::Schema(_) => "USE SCHEMA",
+        Use::Catalog(_) | Use::Object(_) | Use::Default => "USE",
     }
 }
 

@@ -48,8 +48,8 @@ const UNDERSTOOD: &[(&str, &str, &str)] = &[
     ("show warehouses", "SHOW", "describe"),
     ("desc table t", "DESCRIBE", "describe"),
     ("explain select 1", "EXPLAIN", "describe read"),
-    ("use database d", "USE", "session"),
-    ("use role r", "USE", "session"),
+    ("use database d", "USE DATABASE", "session"),
+    ("use role r", "USE ROLE", "session"),
     (
         "alter session set query_tag = 'x'",
         "ALTER SESSION",
