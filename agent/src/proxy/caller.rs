@@ -70,9 +70,11 @@ impl Caller {
         if let (Operation::Query(query), Self::Known(session)) = (&operation, self) {
             match admit(session, query)? {
                 None => {
-                    let found = services.analyst.facts(&query.text).await;
-                    check_statement(&found, connection, services, session)?;
-                    facts = Some(found);
+                    // Without facts policy refuses.
+                    facts = services.analyst.facts(&query.text).await;
+                    if let Some(found) = &facts {
+                        check_statement(found, connection, services, session)?;
+                    }
                 }
                 Some(id) => operation = Operation::Result(id),
             }
@@ -274,6 +276,13 @@ fn check_statement(
 ) -> Result<(), Refusal> {
     if facts.file_transfer {
         return Err(file_transfer());
+    }
+    if facts.hides_result {
+        return Err(Refusal::new(
+            Reason::ForeignQuery,
+            "the statement names an earlier result by something else than its query id or \
+             LAST_QUERY_ID(), so whose it is cannot be checked; write the id as a literal",
+        ));
     }
     for name in &facts.named_results {
         let owned = QueryId::parse(name).is_some_and(|id| {
