@@ -115,7 +115,7 @@ impl Caller {
                 )),
             },
             Operation::Login(_)
-            | Operation::Renew { .. }
+            | Operation::Renew
             | Operation::Heartbeat
             | Operation::Close
             | Operation::Query(_)
@@ -214,7 +214,7 @@ pub(super) fn authenticate(
         .as_deref()
         .and_then(session::parse_authorization)
         .ok_or_else(|| token_refusal(TokenError::Unknown))?;
-    let found = if matches!(operation, Operation::Renew { .. }) {
+    let found = if matches!(operation, Operation::Renew) {
         services
             .sessions
             .by_master_token(token, &connection.key, now)
@@ -319,14 +319,18 @@ fn unknown_chunk() -> Refusal {
     )
 }
 
-fn token_refusal(error: TokenError) -> Refusal {
+pub(super) fn token_refusal(error: TokenError) -> Refusal {
     match error {
         TokenError::Expired => Refusal::new(Reason::TokenExpired, "the session token has expired"),
         TokenError::Foreign => Refusal::new(
             Reason::ForeignToken,
             "this session belongs to another workload; log in with your own connection",
         ),
-        TokenError::Unknown | TokenError::MasterExpired => Refusal::new(
+        TokenError::MasterExpired => Refusal::new(
+            Reason::MasterExpired,
+            "the session's last token has expired; connect again",
+        ),
+        TokenError::Unknown => Refusal::new(
             Reason::TokenUnknown,
             "the session no longer exists; connect again",
         ),

@@ -12,7 +12,6 @@ use super::services::{Services, Session};
 use super::{chunk, login};
 use crate::mask::{self, Admitted, MaskError, Masked};
 use crate::record::Recorded;
-use crate::session::TokenError;
 use crate::snowflake::chunk::Capability;
 use crate::snowflake::login::ClientTokens;
 use crate::snowflake::result::{self, Asked, ResultError};
@@ -44,7 +43,7 @@ pub(super) async fn perform(
             Ok(mask::ours(error::done()))
         }
         Operation::Telemetry => Ok(mask::ours(error::done())),
-        Operation::Renew { .. } => renewed(services, &session),
+        Operation::Renew => renewed(services, &session),
         Operation::Close => {
             login::close(services, session.id).await;
             Ok(mask::ours(error::done()))
@@ -111,7 +110,7 @@ fn asked(operation: &Operation) -> Asked<'_> {
         Operation::Abort(_) => Asked::Abort,
         Operation::Result(_)
         | Operation::Login(_)
-        | Operation::Renew { .. }
+        | Operation::Renew
         | Operation::Heartbeat
         | Operation::Close
         | Operation::Telemetry
@@ -142,7 +141,7 @@ fn answers(operation: &Operation, answered: Option<&QueryId>) -> bool {
         Operation::Result(asked) => answered.is_none_or(|id| id == asked),
         Operation::Query(_)
         | Operation::Login(_)
-        | Operation::Renew { .. }
+        | Operation::Renew
         | Operation::Heartbeat
         | Operation::Close
         | Operation::Abort(_)
@@ -179,7 +178,7 @@ fn made<'a>(operation: &Operation, summary: &'a result::Admitted) -> Vec<&'a Que
         Operation::Query(_) => summary.query_id.iter().chain(&summary.child_ids).collect(),
         Operation::Result(_) => summary.child_ids.iter().collect(),
         Operation::Login(_)
-        | Operation::Renew { .. }
+        | Operation::Renew
         | Operation::Heartbeat
         | Operation::Close
         | Operation::Abort(_)
@@ -201,7 +200,7 @@ fn renewed(services: &Services, session: &Session) -> Result<Masked, Refusal> {
     let tokens = services
         .sessions
         .renew(session.id, Instant::now())
-        .map_err(|error: TokenError| Refusal::new(Reason::TokenUnknown, error.to_string()))?;
+        .map_err(caller::token_refusal)?;
     let tokens = ClientTokens {
         session_token: tokens.session.as_str(),
         master_token: tokens.master.as_str(),
