@@ -55,7 +55,7 @@ pub fn evaluate(policies: &PolicySet, question: &Question<'_>, operation: Operat
             }
             _ => return deny(policies, "the statement was not analysed"),
         },
-        Operation::Renew { .. }
+        Operation::Renew
         | Operation::Heartbeat
         | Operation::Close
         | Operation::Result(_)

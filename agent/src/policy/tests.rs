@@ -34,6 +34,7 @@ fn facts(effects: &[Effect]) -> Facts {
         effects: effects.iter().copied().collect(),
         file_transfer: false,
         named_results: Vec::new(),
+        hides_result: false,
         uses_last_query_id: false,
     }
 }
@@ -409,7 +410,7 @@ async fn the_shipped_pack_answers_its_cases() {
     for case in cases.case {
         let principal = principal(&case.workload);
         let facts = match &case.sql {
-            Some(sql) => Some(analyst.facts(sql).await),
+            Some(sql) => analyst.facts(sql).await,
             None => None,
         };
         let credential = case.login.as_deref();

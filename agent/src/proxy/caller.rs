@@ -70,9 +70,11 @@ impl Caller {
         if let (Operation::Query(query), Self::Known(session)) = (&operation, self) {
             match admit(session, query)? {
                 None => {
-                    let found = services.analyst.facts(&query.text).await;
-                    check_statement(&found, connection, services, session)?;
-                    facts = Some(found);
+                    // Without facts policy refuses.
+                    facts = services.analyst.facts(&query.text).await;
+                    if let Some(found) = &facts {
+                        check_statement(found, connection, services, session)?;
+                    }
                 }
                 Some(id) => operation = Operation::Result(id),
             }
@@ -113,7 +115,7 @@ impl Caller {
                 )),
             },
             Operation::Login(_)
-            | Operation::Renew { .. }
+            | Operation::Renew
             | Operation::Heartbeat
             | Operation::Close
             | Operation::Query(_)
@@ -212,7 +214,7 @@ pub(super) fn authenticate(
         .as_deref()
         .and_then(session::parse_authorization)
         .ok_or_else(|| token_refusal(TokenError::Unknown))?;
-    let found = if matches!(operation, Operation::Renew { .. }) {
+    let found = if matches!(operation, Operation::Renew) {
         services
             .sessions
             .by_master_token(token, &connection.key, now)
@@ -275,6 +277,13 @@ fn check_statement(
     if facts.file_transfer {
         return Err(file_transfer());
     }
+    if facts.hides_result {
+        return Err(Refusal::new(
+            Reason::ForeignQuery,
+            "the statement names an earlier result by something else than its query id or \
+             LAST_QUERY_ID(), so whose it is cannot be checked; write the id as a literal",
+        ));
+    }
     for name in &facts.named_results {
         let owned = QueryId::parse(name).is_some_and(|id| {
             services
@@ -310,14 +319,18 @@ fn unknown_chunk() -> Refusal {
     )
 }
 
-fn token_refusal(error: TokenError) -> Refusal {
+pub(super) fn token_refusal(error: TokenError) -> Refusal {
     match error {
         TokenError::Expired => Refusal::new(Reason::TokenExpired, "the session token has expired"),
         TokenError::Foreign => Refusal::new(
             Reason::ForeignToken,
             "this session belongs to another workload; log in with your own connection",
         ),
-        TokenError::Unknown | TokenError::MasterExpired => Refusal::new(
+        TokenError::MasterExpired => Refusal::new(
+            Reason::MasterExpired,
+            "the session's last token has expired; connect again",
+        ),
+        TokenError::Unknown => Refusal::new(
             Reason::TokenUnknown,
             "the session no longer exists; connect again",
         ),

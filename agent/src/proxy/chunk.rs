@@ -40,9 +40,8 @@ pub(super) async fn perform(
             let fetched = services
                 .upstream
                 .fetch_chunk(recorded, &fresh.url, &fresh.headers)
-                .await?;
-            exchange.close_answered();
-            fetched
+                .await;
+            exchange.end(fetched.map_err(Refusal::from))?
         }
         Err(error) => return Err(error.into()),
     };
@@ -62,13 +61,17 @@ async fn refresh(
     let operation = Operation::Result(link.query_id.clone());
     let (recorded, exchange) = decide(connection, services, session, operation.clone()).await?;
     let tag = services.query_tag(connection, Some(session), recorded.entry(), None);
-    let unmasked = services
+    let answer = services
         .upstream
         .send(recorded, &session.upstream, &tag)
-        .await?;
-    let set = perform::admit(unmasked, &operation)?.take_chunks();
-    exchange.close_answered();
-    set.and_then(|set| services.chunks.refresh(link, set))
+        .await;
+    let admitted = answer
+        .map_err(Refusal::from)
+        .and_then(|unmasked| perform::admit(unmasked, &operation));
+    exchange
+        .end(admitted)?
+        .take_chunks()
+        .and_then(|set| services.chunks.refresh(link, set))
         .ok_or_else(|| {
             Refusal::new(
                 Reason::ChunkUnknown,
@@ -89,13 +92,13 @@ async fn decide(
     let question = Question::without_facts(session);
     let policies = services.policies.snapshot();
     match policy::evaluate(&policies, &question.view(connection), operation) {
-        Verdict::Allow(permit) => {
-            let recorded = exchange.decided(permit).await?;
-            Ok((recorded, exchange))
-        }
+        Verdict::Allow(permit) => match exchange.decided(permit).await {
+            Ok(recorded) => Ok((recorded, exchange)),
+            Err(refusal) => exchange.end(Err(refusal)),
+        },
         Verdict::Deny(denial) => {
             exchange.denied(&denial);
-            Err(Refusal::new(Reason::DeniedByPolicy, denial.message))
+            exchange.end(Err(Refusal::new(Reason::DeniedByPolicy, denial.message)))
         }
     }
 }

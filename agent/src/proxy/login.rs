@@ -44,11 +44,8 @@ pub(super) async fn perform(
             )
         })?;
     let target = Target {
-        host: account
-            .hosts
-            .first()
-            .cloned()
-            .unwrap_or_else(|| connection.server_name.clone()),
+        // The host that the client asked for: another of the account's may not be at this address.
+        host: connection.server_name.clone(),
         address: connection.original,
         account_name: account.name.clone(),
     };
@@ -69,12 +66,16 @@ pub(super) async fn perform(
         credential: credential.name,
         client,
         snowflake_id: answer.session_id,
-        upstream,
+        upstream: upstream.clone(),
     };
-    let (session, tokens) = services
-        .sessions
-        .open(new, Instant::now())
-        .map_err(no_room)?;
+    let (session, tokens) = match services.sessions.open(new, Instant::now()) {
+        Ok(opened) => opened,
+        Err(error) => {
+            // Another login took the room meanwhile: nobody else knows of this one at Snowflake.
+            services.upstream.logout(&upstream).await;
+            return Err(no_room(error));
+        }
+    };
     tracing::info!(
         session = %session.id,
         workload = connection.principal.workload.name,

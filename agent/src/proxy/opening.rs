@@ -10,18 +10,25 @@ use super::refusal::{Reason, Refusal};
 use super::services::{Services, Session};
 use crate::clock;
 use crate::policy::{Denial, Permit};
-use crate::record::{self, Decided, Ending, Entry, Opening, Outcome, Recorded};
+use crate::record::{self, Decided, Ending, Entry, Opening, Outcome, RecordError, Recorded};
 use crate::snowflake::{Operation, QueryId};
 
-/// An open exchange. Dropped open, its entry ends as abandoned.
+/// An open exchange. Dropped before it has an outcome, it ends as abandoned.
 #[derive(Debug)]
 pub(super) struct Exchange {
-    entry: Entry,
+    /// `None` once it has ended.
+    entry: Option<Entry>,
+    number: u64,
     services: Arc<Services>,
     started: Instant,
     operation: &'static str,
-    detail: Decided,
+    workload: String,
+    session: Option<String>,
+    account: Option<String>,
+    /// What is known of the operation, until a decision takes it.
+    detail: Option<Decided>,
     outcome: Outcome,
+    message: Option<String>,
     query_id: Option<QueryId>,
     rows: Option<u64>,
 }
@@ -34,55 +41,69 @@ impl Exchange {
             server_name: Some(connection.server_name.clone()),
             caller: Some(record::Caller::from(&connection.principal)),
         };
+        let entry = services.recorder.entry(opening);
         Self {
-            entry: services.recorder.entry(opening),
+            number: entry.number(),
+            entry: Some(entry),
             services: Arc::clone(services),
             started: Instant::now(),
             operation: "unreadable",
-            detail: Decided::default(),
+            workload: connection.principal.workload.name.clone(),
+            session: None,
+            account: None,
+            detail: None,
             outcome: Outcome::Abandoned,
+            message: None,
             query_id: None,
             rows: None,
         }
     }
 
-    /// The entry's number, which the upstream's `QUERY_TAG` carries.
-    pub(super) const fn number(&self) -> u64 {
-        self.entry.number()
-    }
-
     pub(super) fn asks(&mut self, operation: &Operation) {
         self.operation = operation.name();
-        self.detail = Decided::of(operation, clock::now());
+        self.detail = Some(Decided::of(operation, clock::now()));
     }
 
     pub(super) fn called_by(&mut self, caller: &Caller) {
-        self.detail.session = caller.session().map(|session| session.id.to_string());
-        self.detail.account = Some(caller.account().to_owned());
-        self.detail.credential = Some(caller.credential().to_owned());
+        let session = caller.session().map(|session| session.id.to_string());
+        self.is_about(session, caller.account(), caller.credential());
     }
 
     pub(super) fn belongs_to(&mut self, session: &Session) {
-        self.detail.session = Some(session.id.to_string());
-        self.detail.account = Some(session.account.clone());
-        self.detail.credential = Some(session.credential.clone());
+        let id = Some(session.id.to_string());
+        self.is_about(id, &session.account, &session.credential);
+    }
+
+    fn is_about(&mut self, session: Option<String>, account: &str, credential: &str) {
+        self.session.clone_from(&session);
+        self.account = Some(account.to_owned());
+        let detail = self.detail.get_or_insert_default();
+        detail.session = session;
+        detail.account = Some(account.to_owned());
+        detail.credential = Some(credential.to_owned());
     }
 
     pub(super) fn found(&mut self, question: &Question) {
         if let Some(facts) = question.facts() {
-            self.detail = std::mem::take(&mut self.detail).with_facts(facts);
+            self.detail = self.detail.take().map(|detail| detail.with_facts(facts));
         }
     }
 
     pub(super) fn denied(&mut self, denial: &Denial) {
-        self.entry.denied(denial, std::mem::take(&mut self.detail));
+        if let Some(entry) = &mut self.entry {
+            entry.denied(denial, self.detail.take().unwrap_or_default());
+        }
     }
 
     /// Makes the decision durable; a recorder that cannot write refuses the request.
     pub(super) async fn decided(&mut self, permit: Permit) -> Result<Recorded, Refusal> {
-        self.detail.time = clock::now();
-        let detail = std::mem::take(&mut self.detail);
-        self.entry.decided(permit, detail).await.map_err(|error| {
+        let mut detail = self.detail.take().unwrap_or_default();
+        detail.time = clock::now();
+        let decided = match &mut self.entry {
+            Some(entry) => entry.decided(permit, detail).await,
+            None => Err(RecordError::Decided),
+        };
+        decided.map_err(|error| {
             tracing::error!(error = %crate::telemetry::ErrorChain(&error), "request not recorded");
             Refusal::new(
                 Reason::RecorderFailed,
@@ -106,25 +127,32 @@ impl Exchange {
     /// Notes the refusal; returns the query id to show: the entry's number, when Snowflake gave none.
     pub(super) fn refused(&mut self, refusal: &Refusal) -> QueryId {
         self.outcome = Outcome::Refusal(refusal.reason().label());
-        tracing::info!(
-            reason = refusal.reason().label(),
-            operation = self.operation,
-            entry = self.number(),
-            message = refusal.public_message(),
-            "request refused"
-        );
+        self.message = Some(refusal.public_message());
         self.query_id
             .clone()
-            .unwrap_or_else(|| QueryId::of_entry(self.number()))
+            .unwrap_or_else(|| QueryId::of_entry(self.number))
     }
 
-    pub(super) fn close_answered(mut self) {
-        self.answered();
+    /// Ends an exchange that is part of another one, and hands its outcome on.
+    pub(super) fn end<T>(mut self, outcome: Result<T, Refusal>) -> Result<T, Refusal> {
+        match &outcome {
+            Ok(_) => self.answered(),
+            Err(refusal) => {
+                self.refused(refusal);
+            }
+        }
         self.close();
+        outcome
     }
 
-    /// Writes the ending; it is synced with the next decision.
+    /// Ends the exchange.
     pub(super) fn close(self) {
+        drop(self);
+    }
+
+    /// Writes the ending, which is synced with the next decision, the request's one line in the
+    /// log, and its counts.
+    fn finish(&mut self, mut entry: Entry) {
         let duration = self.started.elapsed();
         let outcome = match self.outcome {
             Outcome::Answer => "answer",
@@ -135,8 +163,32 @@ impl Exchange {
             .metrics
             .request(self.operation, outcome, duration.as_secs_f64());
         let mut ending = Ending::new(self.outcome, clock::now(), duration);
-        ending.query_id = self.query_id.map(|id| id.as_str().to_owned());
+        ending.query_id = self.query_id.take().map(|id| id.as_str().to_owned());
         ending.rows = self.rows;
-        self.entry.close_detached(&ending);
+        tracing::info!(
+            target: "access",
+            operation = self.operation,
+            outcome,
+            workload = self.workload,
+            account = self.account,
+            session = self.session,
+            entry = self.number,
+            duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
+            query_id = ending.query_id,
+            rows = ending.rows,
+            reason = self.message,
+        );
+        if let Some(detail) = self.detail.take() {
+            entry.undecided(detail);
+        }
+        entry.close_detached(&ending);
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        if let Some(entry) = self.entry.take() {
+            self.finish(entry);
+        }
     }
 }

@@ -12,11 +12,10 @@ use super::services::{Services, Session};
 use super::{chunk, login};
 use crate::mask::{self, Admitted, MaskError, Masked};
 use crate::record::Recorded;
-use crate::session::TokenError;
 use crate::snowflake::chunk::Capability;
 use crate::snowflake::login::ClientTokens;
-use crate::snowflake::result::{Asked, ResultError};
-use crate::snowflake::{Operation, Query, error, renew};
+use crate::snowflake::result::{self, Asked, ResultError};
+use crate::snowflake::{Operation, Query, QueryId, error, renew};
 use crate::telemetry::ErrorChain;
 
 pub(super) async fn perform(
@@ -44,7 +43,7 @@ pub(super) async fn perform(
             Ok(mask::ours(error::done()))
         }
         Operation::Telemetry => Ok(mask::ours(error::done())),
-        Operation::Renew { .. } => renewed(services, &session),
+        Operation::Renew => renewed(services, &session),
         Operation::Close => {
             login::close(services, session.id).await;
             Ok(mask::ours(error::done()))
@@ -78,8 +77,8 @@ async fn forward(
         .send(recorded, &session.upstream, &tag)
         .await?;
     let mut admitted = admit(unmasked, &operation)?;
-    own(connection, services, session, &operation, &admitted);
     let summary = admitted.summary();
+    own(connection, services, session, &operation, summary);
     exchange.returned(summary.query_id.clone(), summary.rows);
     let tokens = match (admitted.take_chunks(), admitted.summary().query_id.clone()) {
         (None, _) => None,
@@ -111,7 +110,7 @@ fn asked(operation: &Operation) -> Asked<'_> {
         Operation::Abort(_) => Asked::Abort,
         Operation::Result(_)
         | Operation::Login(_)
-        | Operation::Renew { .. }
+        | Operation::Renew
         | Operation::Heartbeat
         | Operation::Close
         | Operation::Telemetry
@@ -123,29 +122,69 @@ pub(super) fn admit(
     unmasked: crate::upstream::Unmasked,
     operation: &Operation,
 ) -> Result<Admitted, Refusal> {
-    mask::admit(unmasked, asked(operation)).map_err(|error| match error {
+    let admitted = mask::admit(unmasked, asked(operation)).map_err(|error| match error {
         MaskError::Answer(ResultError::FileTransfer) => caller::file_transfer(),
         MaskError::Answer(_) | MaskError::Kind => bad_answer(&error),
-    })
+    })?;
+    let summary = admitted.summary();
+    if answers(operation, summary.query_id.as_ref()) {
+        Ok(admitted)
+    } else {
+        Err(bad_answer(&MaskError::Kind))
+    }
 }
 
-/// Every id in the answer belongs to whoever asked: results of one's own statements.
+/// Whether an answer is about what was asked for: another result than the one that was permitted
+/// may be another principal's.
+fn answers(operation: &Operation, answered: Option<&QueryId>) -> bool {
+    match operation {
+        Operation::Result(asked) => answered.is_none_or(|id| id == asked),
+        Operation::Query(_)
+        | Operation::Login(_)
+        | Operation::Renew
+        | Operation::Heartbeat
+        | Operation::Close
+        | Operation::Abort(_)
+        | Operation::Monitor(_)
+        | Operation::Telemetry
+        | Operation::Chunk { .. } => true,
+    }
+}
+
+/// Notes whose results an answer speaks of: those of the statement that was sent.
 fn own(
     connection: &Connection,
     services: &Services,
     session: &Session,
     operation: &Operation,
-    admitted: &Admitted,
+    summary: &result::Admitted,
 ) {
-    let summary = admitted.summary();
     if let (Operation::Query(query), Some(id)) = (operation, &summary.query_id) {
         session.requests.ran_as(&query.request_id, id);
     }
     let now = Instant::now();
-    for id in summary.query_id.iter().chain(&summary.child_ids) {
+    for id in made(operation, summary) {
         services
             .results
             .own(id, &connection.key, &session.account, now);
+    }
+}
+
+/// The ids of results that the operation made: of the statement itself, and of the statements in
+/// it, which the answer to a poll may be the first to name. No other answer gives a claim to
+/// anything, whatever ids it has.
+fn made<'a>(operation: &Operation, summary: &'a result::Admitted) -> Vec<&'a QueryId> {
+    match operation {
+        Operation::Query(_) => summary.query_id.iter().chain(&summary.child_ids).collect(),
+        Operation::Result(_) => summary.child_ids.iter().collect(),
+        Operation::Login(_)
+        | Operation::Renew
+        | Operation::Heartbeat
+        | Operation::Close
+        | Operation::Abort(_)
+        | Operation::Monitor(_)
+        | Operation::Telemetry
+        | Operation::Chunk { .. } => Vec::new(),
     }
 }
 
@@ -161,7 +200,7 @@ fn renewed(services: &Services, session: &Session) -> Result<Masked, Refusal> {
     let tokens = services
         .sessions
         .renew(session.id, Instant::now())
-        .map_err(|error: TokenError| Refusal::new(Reason::TokenUnknown, error.to_string()))?;
+        .map_err(caller::token_refusal)?;
     let tokens = ClientTokens {
         session_token: tokens.session.as_str(),
         master_token: tokens.master.as_str(),
@@ -172,4 +211,56 @@ fn renewed(services: &Services, session: &Session) -> Result<Masked, Refusal> {
         &tokens,
         session.snowflake_id,
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::snowflake::Abort;
+
+    const OWN: &str = "01b00000-0000-0000-0000-000000000001";
+    const OTHER: &str = "01b00000-0000-0000-0000-000000000002";
+
+    fn id(text: &str) -> QueryId {
+        QueryId::parse(text).unwrap()
+    }
+
+    /// What is owned after `answer` to `operation`.
+    #[track_caller]
+    fn check(operation: &Operation, answer: String, expected: &[&str]) {
+        let asked = asked(operation);
+        let summary = result::admit(&Bytes::from(answer), asked).unwrap();
+        let made: Vec<&str> = made(operation, &summary)
+            .into_iter()
+            .map(QueryId::as_str)
+            .collect();
+        assert_eq!(made, expected, "{}", operation.name());
+    }
+
+    #[test]
+    fn only_the_answer_to_a_statement_gives_a_claim_to_its_id() {
+        let failure = format!(r#"{{"data":{{"queryId":"{OTHER}"}},"code":"604","success":false}}"#);
+        for operation in [
+            Operation::Result(id(OWN)),
+            Operation::Monitor(id(OWN)),
+            Operation::Abort(Abort::Query(id(OWN))),
+        ] {
+            check(&operation, failure.clone(), &[]);
+        }
+        let children = format!(
+            r#"{{"data":{{"queryId":"{OWN}","rowset":[],"total":0,"returned":0,
+                "resultIds":"{OTHER}"}},"success":true}}"#
+        );
+        check(&Operation::Result(id(OWN)), children, &[OTHER]);
+    }
+
+    #[test]
+    fn a_result_must_be_the_one_that_was_asked_for() {
+        let operation = Operation::Result(id(OWN));
+        assert!(answers(&operation, Some(&id(OWN))));
+        assert!(answers(&operation, None));
+        assert!(!answers(&operation, Some(&id(OTHER))));
+    }
 }

@@ -48,7 +48,7 @@ pub const DIGEST_BYTES: usize = 32;
 pub const FRAME_FIXED_BYTES: usize = 21;
 /// The length field counts what comes after itself.
 pub const LENGTH_BYTES: usize = 4;
-/// Largest value of L: a statement of [`super::entry::STATEMENT_BYTES_MAX`], every byte escaped as
+/// Largest value of L: a statement of [`super::about::STATEMENT_BYTES_MAX`], every byte escaped as
 /// six, and the other fields. A reader refuses more before it allocates.
 pub const FRAME_LENGTH_MAX: usize = 8 << 20;
 /// The end of a segment's file name.

@@ -10,6 +10,7 @@
 //! [`mod@format`]; [`read`] verifies and shares nothing with the writer but the format.
 #![forbid(unsafe_code)]
 
+pub mod about;
 pub mod chain;
 pub mod entry;
 mod error;
@@ -20,7 +21,8 @@ pub mod read;
 mod segment;
 mod writer;
 
-pub use entry::{Caller, Decided, Ending, Entry, Opening, Outcome};
+pub use about::{Caller, Decided};
+pub use entry::{Ending, Entry, Opening, Outcome};
 pub use error::RecordError;
 pub use metrics::Metrics;
 pub use proof::{Key, Recorded};

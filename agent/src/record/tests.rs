@@ -140,6 +140,26 @@ async fn a_denied_operation_has_one_frame_with_everything() {
 }
 
 #[tokio::test]
+async fn an_operation_refused_before_a_decision_is_told_in_its_one_frame() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = config(dir.path(), 1 << 20);
+    let recorder = Recorder::open(&config).unwrap();
+    let mut entry = recorder.entry(Opening::default());
+    let mut about = Decided::of(&query("select 1"), jiff::Timestamp::UNIX_EPOCH);
+    about.session = Some("s1".to_owned());
+    entry.undecided(about);
+    let refused = ending(Outcome::Refusal("foreign_query"));
+    entry.close(refused).await.unwrap();
+    let found = frames(&config.dir);
+    assert_eq!(found.len(), 1);
+    let frame = &found[0].3;
+    assert_eq!(frame["reason"], "foreign_query");
+    assert_eq!(frame["statement"]["text"], "select 1");
+    assert_eq!(frame["session"], "s1");
+    assert_eq!(frame.get("verdict"), None);
+}
+
+#[tokio::test]
 async fn a_dropped_entry_ends_as_abandoned() {
     let dir = tempfile::tempdir().unwrap();
     let config = config(dir.path(), 1 << 20);

@@ -1,5 +1,7 @@
 //! What a request asks for. A [`crate::policy::Permit`] owns one of these.
 
+use std::fmt;
+
 use serde_json::value::RawValue;
 
 /// A Snowflake query id, canonical lower-case UUID text.
@@ -44,7 +46,7 @@ pub enum Operation {
     /// `POST /session/v1/login-request`.
     Login(Box<Login>),
     /// `POST /session/token-request`: new tokens of ours; answered here.
-    Renew { old_session_token: String },
+    Renew,
     /// `POST /session/heartbeat`; answered here.
     Heartbeat,
     /// `POST /session?delete=true`.
@@ -79,7 +81,7 @@ impl Operation {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Login(_) => "login",
-            Self::Renew { .. } => "renew",
+            Self::Renew => "renew",
             Self::Heartbeat => "heartbeat",
             Self::Close => "close",
             Self::Query(_) => "query",
@@ -114,7 +116,7 @@ pub struct Login {
 }
 
 /// A statement to run, with everything that can change its meaning.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Query {
     pub request_id: RequestId,
     pub text: String,
@@ -131,6 +133,16 @@ pub struct Query {
     pub is_internal: bool,
     /// `retryCount` of the request, zero on the first try.
     pub retry_count: u32,
+}
+
+/// The request id alone: text and bindings are not for logs.
+impl fmt::Debug for Query {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Query")
+            .field("request_id", &self.request_id)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Query {

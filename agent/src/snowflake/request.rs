@@ -55,10 +55,9 @@ pub fn upstream_request(operation: &Operation, query_tag: &str) -> Option<Upstre
         }
         Operation::Heartbeat => post("/session/heartbeat".to_owned(), b"{}".to_vec(), JSON),
         Operation::Close => post("/session?delete=true".to_owned(), b"{}".to_vec(), JSON),
-        Operation::Login(_)
-        | Operation::Renew { .. }
-        | Operation::Telemetry
-        | Operation::Chunk { .. } => return None,
+        Operation::Login(_) | Operation::Renew | Operation::Telemetry | Operation::Chunk { .. } => {
+            return None;
+        }
     };
     Some(request)
 }

@@ -92,6 +92,9 @@ pub struct Facts {
     /// Every UUID in a string literal is taken for one, lower case: a name that hides in an
     /// expression is still a name.
     pub named_results: Vec<String>,
+    /// The text names a result by something that is not a literal, a variable or an expression:
+    /// refused before policy is asked, because nobody can tell whose result it is.
+    pub hides_result: bool,
     /// The text calls `LAST_QUERY_ID`, which names a result of the session.
     pub uses_last_query_id: bool,
 }

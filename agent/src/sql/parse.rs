@@ -67,9 +67,12 @@ impl Analyst {
     }
 
     /// Finds the facts of a text; what is not understood is opaque.
-    pub async fn facts(&self, text: &str) -> Facts {
+    ///
+    /// `None` when analysis itself failed or took too long. Such a text is not opaque, which a
+    /// policy can permit: nobody knows which results it names, or whether it moves files.
+    pub async fn facts(&self, text: &str) -> Option<Facts> {
         let analysis = tokio::time::timeout(ANALYSIS_TIMEOUT, self.analyse(text)).await;
-        analysis.ok().flatten().unwrap_or_else(|| opaque(&[]))
+        analysis.ok().flatten()
     }
 
     async fn analyse(&self, text: &str) -> Option<Facts> {
@@ -102,6 +105,7 @@ fn work(jobs: &Mutex<Receiver<Job>>) {
 fn facts(text: &str) -> Facts {
     let mut lexemes = Vec::new();
     let scanned = scan(text, &mut lexemes);
+    let is_whole = scanned.is_ok();
     let classes = scanned
         .and_then(|()| parse(text, &lexemes))
         .unwrap_or_default();
@@ -115,7 +119,8 @@ fn facts(text: &str) -> Facts {
             .zip(&pieces)
             .all(|(class, piece)| class.begins(piece));
     let (mut facts, named) = if classes.is_empty() || !agree || named.hidden {
-        (opaque(&lexemes), results::suspected(text))
+        let suspected = results::suspected(text, is_whole.then_some(&lexemes));
+        (opaque(&lexemes), suspected)
     } else {
         let mut effects = BTreeSet::from_iter(classify::by_lexemes(&lexemes));
         effects.extend(classes.iter().flat_map(|class| &class.effects));
@@ -131,6 +136,7 @@ fn facts(text: &str) -> Facts {
     };
     facts.file_transfer = pieces.iter().any(|piece| is_transfer(piece));
     facts.named_results = named.ids;
+    facts.hides_result = named.hidden;
     facts.uses_last_query_id = named.last_query_id;
     facts
 }
@@ -215,6 +221,7 @@ fn opaque(lexemes: &[Lexeme<'_>]) -> Facts {
         effects: BTreeSet::from([Effect::Opaque]),
         file_transfer: false,
         named_results: Vec::new(),
+        hides_result: false,
         uses_last_query_id: false,
     }
 }

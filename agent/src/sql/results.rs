@@ -3,7 +3,7 @@
 //! Snowflake gives a result to every session of its user, and all our sessions may share one: who
 //! owns a result is for us to check, so no name of one may be missed.
 
-use super::scan::Lexeme;
+use super::scan::{Lexeme, scan};
 use crate::snowflake::QueryId;
 
 /// Functions whose first argument is a query id.
@@ -55,8 +55,12 @@ pub(super) fn named(lexemes: &[Lexeme<'_>]) -> Named {
     named
 }
 
-/// Finds what may name a result in a text that is not understood, wherever it stands.
-pub(super) fn suspected(text: &str) -> Named {
+/// Finds what may name a result in a text that is not understood, wherever it stands. `lexemes` is
+/// `None` when they are not all that is in the text.
+///
+/// A string that such a text puts together and runs can still name anything: whoever is permitted
+/// `opaque` statements is trusted with that.
+pub(super) fn suspected(text: &str, lexemes: Option<&Vec<Lexeme<'_>>>) -> Named {
     let runs = text.split(|c: char| !(c.is_ascii_hexdigit() || c == '-'));
     Named {
         ids: runs
@@ -64,8 +68,30 @@ pub(super) fn suspected(text: &str) -> Named {
             .map(|id| id.as_str().to_owned())
             .collect(),
         last_query_id: text.to_ascii_uppercase().contains("LAST_QUERY_ID"),
-        hidden: false,
+        hidden: lexemes.map_or_else(|| mentions(text), |lexemes| is_hidden_in(lexemes)),
     }
+}
+
+/// Whether a result is named by more than a literal, in the text or in a string of it that may be
+/// run: the argument of `EXECUTE IMMEDIATE`, the body of a block.
+fn is_hidden_in(lexemes: &[Lexeme<'_>]) -> bool {
+    named(lexemes).hidden
+        || lexemes.iter().any(|lexeme| {
+            let (Lexeme::Text(body) | Lexeme::Dollar(body)) = lexeme else {
+                return false;
+            };
+            if !mentions(body) {
+                return false;
+            }
+            let body = body.replace("''", "'");
+            let mut inner = Vec::new();
+            scan(&body, &mut inner).is_err() || named(&inner).hidden
+        })
+}
+
+fn mentions(text: &str) -> bool {
+    let text = text.to_ascii_uppercase();
+    TAKE_QUERY_ID.iter().any(|name| text.contains(name))
 }
 
 /// True for one literal id or a call of `LAST_QUERY_ID`, and nothing around it that could change it.

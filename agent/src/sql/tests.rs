@@ -233,6 +233,26 @@ fn every_name_of_a_result_is_found() {
 }
 
 #[test]
+fn a_result_that_hides_is_told_in_texts_that_are_not_understood_too() {
+    for text in [
+        "select * from table(result_scan($id))",
+        "begin let r := (select * from table(result_scan(:id))); end",
+        "execute immediate 'select * from table(result_scan(' || id || '))'",
+        "execute immediate $$begin select * from table(result_scan(:id)); end$$",
+    ] {
+        assert!(facts(text).hides_result, "{text}");
+    }
+    for text in [
+        "select * from table(result_scan(last_query_id()))",
+        "begin select * from table(result_scan(last_query_id())); end",
+        "select 'result_scan(x)'",
+        &format!("execute immediate 'select * from table(result_scan(''{ID}''))'"),
+    ] {
+        assert!(!facts(text).hides_result, "{text}");
+    }
+}
+
+#[test]
 fn a_result_named_by_more_than_a_literal_is_opaque() {
     for argument in [
         "$id",
@@ -274,10 +294,10 @@ async fn statements_made_to_exhaust_us_are_survived() {
         "x".repeat(10 << 20),
         format!("select '{}'", "x".repeat(2 << 20)),
     ] {
-        let facts = analyst.facts(&text).await;
+        let facts = analyst.facts(&text).await.unwrap();
         assert!(!facts.effects.is_empty());
     }
-    assert_eq!(analyst.facts("select 1").await.kinds, ["SELECT"]);
+    assert_eq!(analyst.facts("select 1").await.unwrap().kinds, ["SELECT"]);
 }
 
 #[test]

@@ -86,13 +86,10 @@ fn renew(request: &CanonicalRequest) -> Result<Operation, DecodeError> {
     if body.string("requestType")?.as_deref() != Some("RENEW") {
         return Err(DecodeError::Field("requestType"));
     }
-    let token = body
-        .secret("oldSessionToken")?
-        .filter(|token| token.len() <= TOKEN_BYTES_MAX);
-    let old_session_token = token.ok_or(DecodeError::Field("oldSessionToken"))?;
-    Ok(Operation::Renew {
-        old_session_token: old_session_token.to_string(),
-    })
+    // The master token in the header says whose session it is; what the old one was does not matter.
+    body.secret("oldSessionToken")?
+        .ok_or(DecodeError::Field("oldSessionToken"))?;
+    Ok(Operation::Renew)
 }
 
 /// Reads which request to abort: the one that the body names, not the one of this exchange.
@@ -111,7 +108,7 @@ fn chunk(capability: &str, index: &str) -> Result<Operation, DecodeError> {
         Ok(number) if format!("{number}") == index => number,
         _ => return Err(DecodeError::UnknownPath),
     };
-    if capability.len() > TOKEN_BYTES_MAX || !capability.bytes().all(plain) {
+    if capability.len() > CAPABILITY_BYTES_MAX || !capability.bytes().all(plain) {
         return Err(DecodeError::UnknownPath);
     }
     Ok(Operation::Chunk {
@@ -120,8 +117,8 @@ fn chunk(capability: &str, index: &str) -> Result<Operation, DecodeError> {
     })
 }
 
-/// Our own tokens have 43 bytes; a client may still hold one of the service's, which have about 600.
-const TOKEN_BYTES_MAX: usize = 4096;
+/// Our capabilities have 43 bytes.
+const CAPABILITY_BYTES_MAX: usize = 64;
 
 #[cfg(test)]
 pub(super) mod tests;

@@ -1,6 +1,6 @@
 //! The open sessions, found by token and only by the principal that they belong to.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,8 +16,12 @@ use crate::identity::PrincipalKey;
 const SESSION_VALIDITY: Duration = Duration::from_secs(3600);
 /// Snowflake's own validity of a master token.
 const MASTER_VALIDITY: Duration = Duration::from_secs(4 * 3600);
-/// A request that left the client before its renewal came back still carries the old token.
+/// A request that left the client before its renewal came back still carries the old session token;
+/// a client that lost the answer to its renewal has only the old master token to ask again with.
 const RENEWAL_GRACE: Duration = Duration::from_secs(60);
+/// Tokens of each kind that a session remembers. The older ones have expired or are about to, and
+/// are kept so that a thread that was late is told to renew, not to log in again.
+const TOKENS_MAX: usize = 8;
 /// One principal cannot take every session: a quarter of them.
 const PRINCIPAL_SHARE: usize = 4;
 
@@ -93,15 +97,46 @@ pub enum OpenError {
 
 struct Held<U> {
     session: Arc<Session<U>>,
-    tokens: Vec<(TokenDigest, Instant)>,
-    master: (TokenDigest, Instant),
+    tokens: Grants,
+    masters: Grants,
 }
+
+/// The tokens of one kind of a session, newest last, each with its end.
+struct Grants(VecDeque<(TokenDigest, Instant)>);
 
 struct Inner<U> {
     next: u64,
     held: HashMap<SessionId, Held<U>>,
     by_token: HashMap<TokenDigest, SessionId>,
     by_master: HashMap<TokenDigest, SessionId>,
+}
+
+impl Grants {
+    fn new(digest: TokenDigest, until: Instant) -> Self {
+        Self(VecDeque::from([(digest, until)]))
+    }
+
+    fn is_fresh(&self, digest: TokenDigest, now: Instant) -> bool {
+        let mut grants = self.0.iter();
+        grants.any(|(known, until)| *known == digest && now < *until)
+    }
+
+    /// Adds a token and lets the others end soon; returns the one that there is no room for.
+    fn renew(&mut self, digest: TokenDigest, until: Instant, now: Instant) -> Option<TokenDigest> {
+        for (_, until) in &mut self.0 {
+            *until = (*until).min(now + RENEWAL_GRACE);
+        }
+        self.0.push_back((digest, until));
+        (self.0.len() > TOKENS_MAX)
+            .then(|| self.0.pop_front())
+            .flatten()
+            .map(|(digest, _)| digest)
+    }
+
+    /// When the newest of them ends; none lives longer.
+    fn end(&self) -> Option<Instant> {
+        self.0.back().map(|(_, until)| *until)
+    }
 }
 
 /// Every open session.
@@ -200,8 +235,8 @@ impl<U> Registry<U> {
             id,
             Held {
                 session: Arc::clone(&session),
-                tokens: vec![(tokens.session.digest(), now + SESSION_VALIDITY)],
-                master: (tokens.master.digest(), now + MASTER_VALIDITY),
+                tokens: Grants::new(tokens.session.digest(), now + SESSION_VALIDITY),
+                masters: Grants::new(tokens.master.digest(), now + MASTER_VALIDITY),
             },
         );
         Ok((session, tokens))
@@ -219,19 +254,8 @@ impl<U> Registry<U> {
     ) -> Result<Arc<Session<U>>, TokenError> {
         let digest = TokenDigest::of(token);
         let inner = self.lock();
-        let held = inner
-            .by_token
-            .get(&digest)
-            .and_then(|id| inner.held.get(id));
-        let held = held.ok_or(TokenError::Unknown)?;
-        if held.session.key != *key {
-            return Err(TokenError::Foreign);
-        }
-        let fresh = held
-            .tokens
-            .iter()
-            .any(|(known, until)| *known == digest && now < *until);
-        if fresh {
+        let held = inner.owned(inner.by_token.get(&digest), key)?;
+        if held.tokens.is_fresh(digest, now) {
             Ok(Arc::clone(&held.session))
         } else {
             Err(TokenError::Expired)
@@ -250,15 +274,8 @@ impl<U> Registry<U> {
     ) -> Result<Arc<Session<U>>, TokenError> {
         let digest = TokenDigest::of(token);
         let inner = self.lock();
-        let held = inner
-            .by_master
-            .get(&digest)
-            .and_then(|id| inner.held.get(id));
-        let held = held.ok_or(TokenError::Unknown)?;
-        if held.session.key != *key {
-            return Err(TokenError::Foreign);
-        }
-        if now < held.master.1 {
+        let held = inner.owned(inner.by_master.get(&digest), key)?;
+        if held.masters.is_fresh(digest, now) {
             Ok(Arc::clone(&held.session))
         } else {
             Err(TokenError::MasterExpired)
@@ -273,8 +290,7 @@ impl<U> Registry<U> {
             .map(|held| Arc::clone(&held.session))
     }
 
-    /// Gives a session new tokens. The old session token stays good for a short while, the old
-    /// master token does not.
+    /// Gives a session new tokens. The old ones stay good for a short while.
     ///
     /// # Errors
     /// The session is gone, or there is no randomness.
@@ -283,19 +299,15 @@ impl<U> Registry<U> {
         let mut inner = self.lock();
         let inner = &mut *inner;
         let held = inner.held.get_mut(&id).ok_or(TokenError::Unknown)?;
-        for (digest, until) in &mut held.tokens {
-            *until = (*until).min(now + RENEWAL_GRACE);
-            if *until <= now {
-                inner.by_token.remove(digest);
-            }
+        let (session, master) = (tokens.session.digest(), tokens.master.digest());
+        if let Some(old) = held.tokens.renew(session, now + SESSION_VALIDITY, now) {
+            inner.by_token.remove(&old);
         }
-        held.tokens.retain(|(_, until)| now < *until);
-        held.tokens
-            .push((tokens.session.digest(), now + SESSION_VALIDITY));
-        inner.by_master.remove(&held.master.0);
-        held.master = (tokens.master.digest(), now + MASTER_VALIDITY);
-        inner.by_token.insert(tokens.session.digest(), id);
-        inner.by_master.insert(tokens.master.digest(), id);
+        if let Some(old) = held.masters.renew(master, now + MASTER_VALIDITY, now) {
+            inner.by_master.remove(&old);
+        }
+        inner.by_token.insert(session, id);
+        inner.by_master.insert(master, id);
         Ok(tokens)
     }
 
@@ -305,14 +317,15 @@ impl<U> Registry<U> {
         self.lock().remove(id)
     }
 
-    /// Closes every session whose master token has expired.
+    /// Closes every session whose last master token has expired. A client must renew within the hour
+    /// of its session token, so this also is every client that has been silent for that long.
     #[must_use]
     pub fn sweep(&self, now: Instant) -> Vec<Arc<Session<U>>> {
         let mut inner = self.lock();
         let expired: Vec<SessionId> = inner
             .held
             .iter()
-            .filter(|(_, held)| held.master.1 <= now)
+            .filter(|(_, held)| held.masters.end().is_none_or(|end| end <= now))
             .map(|(id, _)| *id)
             .collect();
         expired
@@ -350,110 +363,28 @@ impl<U> Registry<U> {
 }
 
 impl<U> Inner<U> {
+    /// The session that a token was found to be of, if it is this principal's.
+    fn owned(&self, id: Option<&SessionId>, key: &PrincipalKey) -> Result<&Held<U>, TokenError> {
+        let held = id.and_then(|id| self.held.get(id));
+        let held = held.ok_or(TokenError::Unknown)?;
+        if held.session.key == *key {
+            Ok(held)
+        } else {
+            Err(TokenError::Foreign)
+        }
+    }
+
     fn remove(&mut self, id: SessionId) -> Option<Arc<Session<U>>> {
         let held = self.held.remove(&id)?;
-        for (digest, _) in &held.tokens {
+        for (digest, _) in &held.tokens.0 {
             self.by_token.remove(digest);
         }
-        self.by_master.remove(&held.master.0);
+        for (digest, _) in &held.masters.0 {
+            self.by_master.remove(digest);
+        }
         Some(held.session)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn key(workload: &str) -> PrincipalKey {
-        PrincipalKey {
-            workload: workload.to_owned(),
-            anchor: format!("/agents/{workload}"),
-            user: None,
-            netns_cookie: 1,
-        }
-    }
-
-    fn new(workload: &str) -> NewSession<()> {
-        NewSession {
-            key: key(workload),
-            account: "acct".to_owned(),
-            credential: "cred".to_owned(),
-            client: String::new(),
-            snowflake_id: 1,
-            upstream: (),
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_token_opens_its_session_for_its_principal_only() {
-        let registry = Registry::new(8);
-        let now = Instant::now();
-        let (session, tokens) = registry.open(new("a"), now).unwrap();
-        let found = registry
-            .by_session_token(tokens.session.as_str(), &key("a"), now)
-            .unwrap();
-        assert_eq!(found.id, session.id);
-        let foreign = registry.by_session_token(tokens.session.as_str(), &key("b"), now);
-        assert_eq!(foreign.unwrap_err(), TokenError::Foreign);
-        let mut moved = key("a");
-        moved.netns_cookie = 2;
-        let foreign = registry.by_master_token(tokens.master.as_str(), &moved, now);
-        assert_eq!(foreign.unwrap_err(), TokenError::Foreign);
-        let unknown = registry.by_session_token("x", &key("a"), now);
-        assert_eq!(unknown.unwrap_err(), TokenError::Unknown);
-        let crossed = registry.by_session_token(tokens.master.as_str(), &key("a"), now);
-        assert_eq!(crossed.unwrap_err(), TokenError::Unknown);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn renewal_replaces_tokens_and_leaves_the_old_one_a_moment() {
-        let registry = Registry::new(8);
-        let now = Instant::now();
-        let (session, old) = registry.open(new("a"), now).unwrap();
-        let late = now + SESSION_VALIDITY;
-        let expired = registry.by_session_token(old.session.as_str(), &key("a"), late);
-        assert_eq!(expired.unwrap_err(), TokenError::Expired);
-        let fresh = registry.renew(session.id, now).unwrap();
-        let soon = now + RENEWAL_GRACE / 2;
-        for token in [&old.session, &fresh.session] {
-            registry
-                .by_session_token(token.as_str(), &key("a"), soon)
-                .unwrap();
-        }
-        let after = now + RENEWAL_GRACE;
-        let expired = registry.by_session_token(old.session.as_str(), &key("a"), after);
-        assert_eq!(expired.unwrap_err(), TokenError::Expired);
-        let gone = registry.by_master_token(old.master.as_str(), &key("a"), now);
-        assert_eq!(gone.unwrap_err(), TokenError::Unknown);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn closing_and_sweeping_leave_nothing_behind() {
-        let registry = Registry::new(8);
-        let now = Instant::now();
-        let (session, tokens) = registry.open(new("a"), now).unwrap();
-        assert!(registry.sweep(now).is_empty());
-        assert!(registry.close(session.id).is_some());
-        let gone = registry.by_session_token(tokens.session.as_str(), &key("a"), now);
-        assert_eq!(gone.unwrap_err(), TokenError::Unknown);
-        registry.open(new("a"), now).unwrap();
-        assert_eq!(registry.sweep(now + MASTER_VALIDITY).len(), 1);
-        let inner = registry.lock();
-        assert!(inner.held.is_empty() && inner.by_token.is_empty() && inner.by_master.is_empty());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn one_principal_cannot_take_every_session() {
-        let registry = Registry::new(4);
-        let now = Instant::now();
-        registry.open(new("a"), now).unwrap();
-        assert_eq!(
-            registry.open(new("a"), now).unwrap_err(),
-            OpenError::PrincipalFull
-        );
-        for other in ["b", "c", "d"] {
-            registry.open(new(other), now).unwrap();
-        }
-        assert_eq!(registry.open(new("e"), now).unwrap_err(), OpenError::Full);
-    }
-}
+mod tests;
