@@ -106,6 +106,10 @@ impl Exchange {
     /// Notes the refusal; returns the query id to show: the entry's number, when Snowflake gave none.
     pub(super) fn refused(&mut self, refusal: &Refusal) -> QueryId {
         self.outcome = Outcome::Refusal(refusal.reason().label());
+        let detail = std::mem::take(&mut self.detail);
+        if detail.is_known() {
+            self.entry.refused(refusal.public_message(), detail);
+        }
         tracing::info!(
             reason = refusal.reason().label(),
             operation = self.operation,

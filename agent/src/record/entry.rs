@@ -77,7 +77,8 @@ impl From<&Principal> for Caller {
     }
 }
 
-/// What was decided about. The verdict is added from the permit or the denial itself.
+/// What was decided about. The verdict is added: `allow` and `deny` from the permit or the denial
+/// itself, `refuse` where policy was not asked.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Decided {
     #[serde(skip)]
@@ -120,6 +121,7 @@ struct RecordedFacts {
 struct Decision {
     verdict: &'static str,
     policies: Vec<String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
     policy_version: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<String>,
@@ -147,6 +149,12 @@ impl Decided {
             effects: facts.effects.iter().map(|effect| effect.name()).collect(),
         });
         self
+    }
+
+    /// False before an operation was read, and after the detail was handed on.
+    #[must_use]
+    pub const fn is_known(&self) -> bool {
+        !self.operation.is_empty()
     }
 
     fn describe(&mut self, operation: &Operation) {
@@ -328,6 +336,17 @@ impl Entry {
             policies: denial.policies.clone(),
             policy_version: denial.policy_version.clone(),
             message: Some(denial.message.clone()),
+            about: detail,
+        }));
+    }
+
+    /// Keeps what was asked for the ended frame, when it was refused before policy was asked.
+    pub fn refused(&mut self, message: String, detail: Decided) {
+        self.decision = Some(Box::new(Decision {
+            verdict: "refuse",
+            policies: Vec::new(),
+            policy_version: String::new(),
+            message: Some(message),
             about: detail,
         }));
     }
