@@ -15,3 +15,4 @@ mod target;
 pub use body::BodyLimits;
 pub use canonical::{CanonicalRequest, Method, canonicalise};
 pub use error::HttpError;
+pub use target::canonical_path;

@@ -12,7 +12,10 @@ const PARAMETERS_MAX: usize = 32;
 /// Python 5.2 asks for `/monitoring/queries//<id>`, so empty segments are dropped, not refused.
 /// An encoded slash, a control character or a second layer of encoding has no canonical form:
 /// we and the upstream could read it differently.
-pub(super) fn canonical_path(raw: &str) -> Result<String, HttpError> {
+///
+/// # Errors
+/// [`HttpError::Target`] for a path without that spelling.
+pub fn canonical_path(raw: &str) -> Result<String, HttpError> {
     if raw.len() > PATH_BYTES_MAX || !raw.starts_with('/') {
         return Err(HttpError::Target);
     }

@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::hangup::Hangup;
+use super::hangup::{Ended, Hangup};
 use super::metrics::{ConnectionKind, OpenConnection};
 use super::{passthrough, pipeline, services::Services};
 use crate::config::{Account, OtherTls, Scope, Unnamed};
@@ -106,8 +106,12 @@ async fn handle(stream: TcpStream, peer: SocketAddr, services: &Arc<Services>, s
         }
     };
     let served = classify(stream, id, &flow, &principal, services, shutdown);
-    if let Err(hangup) = Box::pin(served).await {
-        services.hang_up(id, Some(&principal), None, hangup);
+    if let Err(Ended {
+        hangup,
+        server_name,
+    }) = Box::pin(served).await
+    {
+        services.hang_up(id, Some(&principal), server_name, hangup);
     }
 }
 
@@ -145,7 +149,7 @@ async fn classify(
     principal: &Principal,
     services: &Arc<Services>,
     shutdown: Shutdown,
-) -> Result<(), Hangup> {
+) -> Result<(), Ended> {
     let scope = services.scope_of(flow).ok_or(Hangup::ScopeGone)?;
     let Peeked { stream, outcome } =
         hello::peek(stream, services.config.limits.hello_timeout).await;
@@ -163,29 +167,41 @@ async fn classify(
                 principal: principal.clone(),
                 key: principal.key(),
                 account: services.account_of(&name),
-                server_name: name,
+                server_name: name.clone(),
                 original: flow.original,
             };
-            Box::pin(terminate(stream, connection, services, shutdown)).await
+            let served = Box::pin(terminate(stream, connection, services, shutdown)).await;
+            served.map_err(|hangup| hangup.of(name))
         }
         Ok(Hello {
             server_name: Some(name),
             encrypted_client_hello: false,
             ..
-        }) => pass_named(stream, &name, flow, scope, services).await,
-        Ok(Hello { .. }) => pass_unnamed(stream, flow, scope, services, Hangup::Unnamed).await,
+        }) => {
+            let passed = pass_named(stream, &name, flow, scope, services).await;
+            passed.map_err(|hangup| hangup.of(name))
+        }
+        Ok(Hello { server_name, .. }) => {
+            let passed = pass_unnamed(stream, flow, scope, services, Hangup::Unnamed).await;
+            passed.map_err(|hangup| Ended {
+                hangup,
+                server_name,
+            })
+        }
         Err(HelloError::NotTls { looks_like_http }) => {
             let hangup = if looks_like_http {
                 Hangup::Http
             } else {
                 Hangup::NotTls
             };
-            pass_unnamed(stream, flow, scope, services, hangup).await
+            Ok(pass_unnamed(stream, flow, scope, services, hangup).await?)
         }
         Err(HelloError::Timeout { .. } | HelloError::Truncated { .. } | HelloError::Read(_)) => {
-            Err(Hangup::HelloTimeout)
+            Err(Hangup::HelloTimeout.into())
         }
-        Err(HelloError::TooLong | HelloError::Malformed { .. }) => Err(Hangup::HelloMalformed),
+        Err(HelloError::TooLong | HelloError::Malformed { .. }) => {
+            Err(Hangup::HelloMalformed.into())
+        }
     }
 }
 

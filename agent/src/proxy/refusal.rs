@@ -5,7 +5,7 @@
 //! the answer has to look like comes from what was asked: a login, a statement, or a path that
 //! does not exist.
 
-use crate::http::HttpError;
+use crate::http::{self, HttpError};
 use crate::snowflake::route::DecodeError;
 use crate::snowflake::{QueryId, error};
 use crate::telemetry::ErrorChain;
@@ -87,8 +87,9 @@ pub(super) enum Asked {
 
 impl Asked {
     /// Tells it from the path alone, so that a request that cannot be read is refused in its form.
-    pub(super) fn of_path(path: &str) -> Self {
-        match path {
+    pub(super) fn of_path(raw: &str) -> Self {
+        // In the spelling by which requests are told apart; what has none is no path of ours.
+        match http::canonical_path(raw).unwrap_or_default().as_str() {
             "/session/v1/login-request" | "/session/authenticator-request" => Self::Login,
             path if path.starts_with("/session") || path.starts_with("/telemetry/") => {
                 Self::Session
