@@ -18,7 +18,10 @@ pub struct Recorded {
 impl Recorded {
     /// Called by the writer once the decided frame is durable.
     pub(super) fn new(permit: Permit, entry: u64) -> Self {
-        Self { operation: permit.into_operation(&Key(())), entry }
+        Self {
+            operation: permit.into_operation(&Key(())),
+            entry,
+        }
     }
 
     #[must_use]
