@@ -8,6 +8,7 @@
     reason = "a task tells the person who started it what it does"
 )]
 
+mod bench;
 mod build_ebpf;
 mod ci;
 mod demo;
@@ -31,6 +32,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Task {
+    /// Measures what our place in the path costs a stock driver, as ratios
+    Bench(bench::Options),
     /// Installs what building and testing need: BPF compiler, bpf-linker, stand-in, drivers
     Setup {
         /// Only say what is missing; the exit code is 1 if anything is
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Task::Setup { check: false } => setup::run(setup::Need::Everything),
         Task::Setup { check: true } => setup::check(),
         Task::BuildEbpf => build_ebpf::run(),
+        Task::Bench(options) => bench::run(&options),
         Task::Demo { prepared } => demo::run(prepared),
         Task::Test { filter } => test::run(filter.as_deref()),
         Task::Ci => ci::run(),
