@@ -26,13 +26,11 @@ use crate::record::Recorder;
 use crate::session::{Chunks, Registry, Results};
 use crate::shutdown::{self, Shutdown};
 use crate::sql::Analyst;
-use crate::telemetry::ErrorChain;
 use crate::tls::{Authority, SnowflakeNames, Terminator, client};
 use crate::upstream::{self, Upstream};
 
-/// Upstream tokens live for an hour and are renewed well before; a session that lost its client
-/// is noticed when its own token expires.
-const HOUSEKEEPING: Duration = Duration::from_secs(30);
+/// For threads that hang in someone's file system while they read about a process.
+const BLOCKED_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Runs the daemon until SIGTERM or SIGINT.
 ///
@@ -43,7 +41,9 @@ pub fn run(config: Config) -> Result<()> {
         .enable_all()
         .build()
         .context("starting the runtime")?;
-    runtime.block_on(serve(config))
+    let ended = runtime.block_on(serve(config));
+    runtime.shutdown_timeout(BLOCKED_TIMEOUT);
+    ended
 }
 
 async fn serve(config: Config) -> Result<()> {
@@ -71,8 +71,17 @@ async fn serve(config: Config) -> Result<()> {
     let admin = start_admin(&services, registry)?;
     let (trigger, shutdown) = shutdown::channel();
     let accepting = accept(listeners, &services, &shutdown);
-    let keeping = tokio::spawn(keep_house(Arc::clone(&services), shutdown.clone()));
-    let reloading = tokio::spawn(reload(Arc::clone(&services), shutdown));
+    let keeping = [
+        tokio::spawn(proxy::keep_sessions(
+            Arc::clone(&services),
+            shutdown.clone(),
+        )),
+        tokio::spawn(proxy::follow_scopes(
+            Arc::clone(&services),
+            shutdown.clone(),
+        )),
+        tokio::spawn(reload(Arc::clone(&services), shutdown)),
+    ];
 
     shutdown::signalled()
         .await
@@ -82,8 +91,11 @@ async fn serve(config: Config) -> Result<()> {
     for task in accepting {
         task.await.context("waiting for connections")?;
     }
-    reloading.abort();
-    keeping.await.context("waiting for sessions")?;
+    for task in keeping {
+        task.await.context("waiting for the housekeeping")?;
+    }
+    // Not before: the requests that were still open needed their sessions.
+    proxy::end_sessions(&services).await;
     admin.shutdown();
     Ok(())
 }
@@ -148,7 +160,7 @@ impl Parts {
             sessions: Registry::new(config.limits.sessions_max),
             results: Results::default(),
             chunks: Chunks::default(),
-            state: proxy::State::default(),
+            state: proxy::State::new(config.limits.connections_max),
             config,
         }
     }
@@ -170,30 +182,6 @@ fn accept(
             ))
         })
         .collect()
-}
-
-/// Renews upstream tokens, ends sessions whose client is gone, and logs out at the end.
-async fn keep_house(services: Arc<Services>, mut shutdown: Shutdown) {
-    loop {
-        // Both arms are cancel-safe: nothing is half done between two rounds.
-        tokio::select! {
-            () = tokio::time::sleep(HOUSEKEEPING) => {}
-            () = shutdown.wait() => break,
-        }
-        let now = Instant::now();
-        for session in services.sessions.sweep(now) {
-            services.chunks.forget(session.id);
-            services.upstream.logout(&session.upstream).await;
-        }
-        for session in services.sessions.list() {
-            if let Err(error) = services.upstream.renew_due(&session.upstream, now).await {
-                tracing::warn!(session = %session.id, error = %ErrorChain(&error), "not renewed");
-            }
-        }
-    }
-    for session in services.sessions.list() {
-        services.upstream.logout(&session.upstream).await;
-    }
 }
 
 /// Reads the policies again at SIGHUP. A bad set leaves the old one in force.

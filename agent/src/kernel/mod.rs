@@ -28,6 +28,7 @@ use std::io;
 use std::net::IpAddr;
 use std::os::fd::AsFd as _;
 use std::path::Path;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use agent_ebpf::{Listener, SCOPES_MAX, Scope};
 
@@ -47,7 +48,8 @@ pub struct Kernel {
     flows: Flows,
     maps: Maps,
     tree: Tree,
-    scopes: Vec<ScopeId>,
+    /// In the order of the configuration.
+    scopes: RwLock<Vec<ScopeId>>,
     ports: Vec<u16>,
     attach: String,
     pins: Pins,
@@ -112,7 +114,7 @@ impl Kernel {
                 counters: loaded.counters,
             },
             tree,
-            scopes,
+            scopes: RwLock::new(scopes),
             ports: config.ports.clone(),
             attach: config.attach.clone(),
             pins,
@@ -180,9 +182,7 @@ impl Kernel {
             }
         }
         self.forget_unconfigured()?;
-        enforced.connections_destroyed =
-            destroy::destroy(&self.ports, |cgroup_id| self.scope_of(cgroup_id).is_some())
-                .map_err(|source| KernelError::Destroy { source })?;
+        enforced.connections_destroyed = self.destroy()?;
         Ok(enforced)
     }
 
@@ -224,7 +224,7 @@ impl Kernel {
     /// A connection may be in scope by either of its two cgroups.
     #[must_use]
     pub fn scope_of(&self, cgroup_id: u64) -> Option<usize> {
-        scope::deepest(&self.scopes, &self.tree.path(cgroup_id).ok()?)
+        scope::deepest(&self.scopes(), &self.tree.path(cgroup_id).ok()?)
     }
 
     /// The programs, and whether each has its pinned link.
@@ -240,9 +240,52 @@ impl Kernel {
     /// Whether the cgroup of a scope, by its position in the configuration, is the enforced one.
     #[must_use]
     pub fn is_enforced(&self, scope: usize) -> bool {
-        self.scopes
+        self.scopes()
             .get(scope)
             .is_some_and(|scope| self.tree.id(&scope.path).ok() == Some(scope.id))
+    }
+
+    /// Enforces the scopes whose cgroup was removed and made again, which made it another cgroup, and
+    /// destroys what they connected to meanwhile. Returns how many there were.
+    ///
+    /// # Errors
+    ///
+    /// A scope could not be told to the programs: it is not enforced.
+    pub fn follow_scopes(&self) -> Result<usize, KernelError> {
+        let known = self.scopes().clone();
+        let mut followed = 0;
+        for (index, scope) in (0_u32..).zip(&known) {
+            // One that is not there has nothing in it.
+            let Ok(id) = self.tree.id(&scope.path) else {
+                continue;
+            };
+            if id == scope.id {
+                continue;
+            }
+            let error = write_error("scopes");
+            // The old one first: the map has room for every scope, not for every one there was.
+            self.maps.scopes.remove(&scope.id).map_err(&error)?;
+            let value = Scope { index, padding: 0 };
+            self.maps.scopes.insert(&id, &value).map_err(&error)?;
+            let mut scopes = self.scopes.write().unwrap_or_else(PoisonError::into_inner);
+            if let Some(scope) = scopes.get_mut(index as usize) {
+                scope.id = id;
+            }
+            followed += 1;
+        }
+        if followed > 0 {
+            self.destroy()?;
+        }
+        Ok(followed)
+    }
+
+    fn scopes(&self) -> RwLockReadGuard<'_, Vec<ScopeId>> {
+        self.scopes.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn destroy(&self) -> Result<usize, KernelError> {
+        destroy::destroy(&self.ports, |cgroup_id| self.scope_of(cgroup_id).is_some())
+            .map_err(|source| KernelError::Destroy { source })
     }
 
     fn attach(
@@ -270,7 +313,7 @@ impl Kernel {
             .exempt
             .insert(&0, &own)
             .map_err(write_error("exempt"))?;
-        for (index, scope) in (0_u32..).zip(&self.scopes) {
+        for (index, scope) in (0_u32..).zip(&*self.scopes()) {
             let value = Scope { index, padding: 0 };
             self.maps
                 .scopes
@@ -287,7 +330,7 @@ impl Kernel {
     }
 
     fn forget_unconfigured(&self) -> Result<(), KernelError> {
-        let scopes: HashSet<u64> = self.scopes.iter().map(|scope| scope.id).collect();
+        let scopes: HashSet<u64> = self.scopes().iter().map(|scope| scope.id).collect();
         let known = self
             .maps
             .scopes
@@ -314,7 +357,7 @@ impl fmt::Debug for Kernel {
         formatter
             .debug_struct("Kernel")
             .field("attach", &self.attach)
-            .field("scopes", &self.scopes)
+            .field("scopes", &*self.scopes())
             .field("ports", &self.ports)
             .finish_non_exhaustive()
     }

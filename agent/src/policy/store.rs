@@ -1,18 +1,21 @@
 //! The policies in force.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use prometheus::{IntGauge, Registry};
 
 use super::load::{LoadError, PolicySet};
+use crate::telemetry::ErrorChain;
 
 /// Holds the policies in force and replaces them as a whole.
 #[derive(Debug)]
 pub struct Store {
     dir: PathBuf,
     current: ArcSwap<PolicySet>,
+    /// Why what is on disk is not in force; `None` while it is.
+    rejected: Mutex<Option<String>>,
     reload_failed: IntGauge,
 }
 
@@ -37,6 +40,7 @@ impl Store {
         Ok(Self {
             dir: dir.to_path_buf(),
             current,
+            rejected: Mutex::default(),
             reload_failed,
         })
     }
@@ -54,9 +58,23 @@ impl Store {
     pub fn reload(&self) -> Result<Arc<PolicySet>, LoadError> {
         let loaded = PolicySet::load(&self.dir);
         self.reload_failed.set(i64::from(loaded.is_err()));
+        *self.rejection() = loaded
+            .as_ref()
+            .err()
+            .map(|error| ErrorChain(error).to_string());
         let loaded = Arc::new(loaded?);
         self.current.store(Arc::clone(&loaded));
         Ok(loaded)
+    }
+
+    /// Why the policies on disk are not in force, when they are not.
+    #[must_use]
+    pub fn rejected(&self) -> Option<String> {
+        self.rejection().clone()
+    }
+
+    fn rejection(&self) -> MutexGuard<'_, Option<String>> {
+        self.rejected.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds the store's metrics to the registry that the endpoint serves.

@@ -338,6 +338,8 @@ fn a_bad_reload_keeps_what_is_in_force() {
     write(dir.path(), "b.cedar", "permit (");
     assert!(matches!(store.reload(), Err(LoadError::Invalid { .. })));
     assert_eq!(store.snapshot().version(), before);
+    let why = store.rejected().unwrap();
+    assert!(why.contains("b.cedar"), "{why}");
     check_allowed(judge(&store.snapshot(), &[Effect::Read]), &["read"]);
     write(
         dir.path(),
@@ -345,6 +347,7 @@ fn a_bad_reload_keeps_what_is_in_force() {
         r#"@id("none") forbid (principal, action, resource);"#,
     );
     store.reload().unwrap();
+    assert_eq!(store.rejected(), None);
     check_denied(
         judge(&store.snapshot(), &[Effect::Read]),
         &["none"],

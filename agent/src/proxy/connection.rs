@@ -8,7 +8,6 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::hangup::{Ended, Hangup};
@@ -44,7 +43,6 @@ const HEADER_BYTES_MAX: usize = 64 * 1024;
 
 /// Accepts until the daemon ends, then waits for open connections up to the drain limit.
 pub async fn serve(listener: TcpListener, services: Arc<Services>, mut shutdown: Shutdown) {
-    let permits = Arc::new(Semaphore::new(services.config.limits.connections_max));
     let mut connections = JoinSet::new();
     loop {
         // `accept` and `wait` are cancel-safe; a finished connection that is not joined in this
@@ -63,7 +61,7 @@ pub async fn serve(listener: TcpListener, services: Arc<Services>, mut shutdown:
                 continue;
             }
         };
-        let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else {
+        let Some(room) = services.state.room.take() else {
             services.metrics.hangup(Hangup::Limit);
             reset(&stream);
             continue;
@@ -71,7 +69,7 @@ pub async fn serve(listener: TcpListener, services: Arc<Services>, mut shutdown:
         let services = Arc::clone(&services);
         let shutdown = shutdown.clone();
         connections.spawn(async move {
-            let _permit = permit;
+            let _room = room;
             let _open = OpenConnection::new(&services.metrics);
             Box::pin(handle(stream, peer, &services, shutdown)).await;
         });
@@ -104,6 +102,10 @@ async fn handle(stream: TcpStream, peer: SocketAddr, services: &Arc<Services>, s
             services.hang_up(id, None, None, Hangup::Identity);
             return reset(&stream);
         }
+    };
+    let Some(_share) = services.state.shares.take(principal.key()) else {
+        services.hang_up(id, Some(&principal), None, Hangup::Limit);
+        return reset(&stream);
     };
     let served = classify(stream, id, &flow, &principal, services, shutdown);
     if let Err(Ended {
@@ -178,11 +180,12 @@ async fn classify(
             encrypted_client_hello: false,
             ..
         }) => {
-            let passed = pass_named(stream, &name, flow, scope, services).await;
+            let passed = pass_named(stream, &name, flow, scope, services, shutdown).await;
             passed.map_err(|hangup| hangup.of(name))
         }
         Ok(Hello { server_name, .. }) => {
-            let passed = pass_unnamed(stream, flow, scope, services, Hangup::Unnamed).await;
+            let passed =
+                pass_unnamed(stream, flow, scope, services, Hangup::Unnamed, shutdown).await;
             passed.map_err(|hangup| Ended {
                 hangup,
                 server_name,
@@ -194,7 +197,7 @@ async fn classify(
             } else {
                 Hangup::NotTls
             };
-            Ok(pass_unnamed(stream, flow, scope, services, hangup).await?)
+            Ok(pass_unnamed(stream, flow, scope, services, hangup, shutdown).await?)
         }
         Err(HelloError::Timeout { .. } | HelloError::Truncated { .. } | HelloError::Read(_)) => {
             Err(Hangup::HelloTimeout.into())
@@ -211,6 +214,7 @@ async fn pass_named(
     flow: &Flow,
     scope: &Scope,
     services: &Services,
+    shutdown: Shutdown,
 ) -> Result<(), Hangup> {
     if scope.other_tls == OtherTls::Deny {
         return Err(Hangup::OtherDenied);
@@ -228,7 +232,7 @@ async fn pass_named(
     )
     .await?;
     services.metrics.connection(ConnectionKind::Passed);
-    passthrough::splice(stream, server, &services.metrics).await;
+    passthrough::splice(stream, server, &services.metrics, shutdown).await;
     Ok(())
 }
 
@@ -238,6 +242,7 @@ async fn pass_unnamed(
     scope: &Scope,
     services: &Services,
     hangup: Hangup,
+    shutdown: Shutdown,
 ) -> Result<(), Hangup> {
     let listed = scope.unnamed == Unnamed::PassListed
         && scope
@@ -255,7 +260,7 @@ async fn pass_unnamed(
     }
     let server = passthrough::dial(flow.original).await?;
     services.metrics.connection(ConnectionKind::Passed);
-    passthrough::splice(stream, server, &services.metrics).await;
+    passthrough::splice(stream, server, &services.metrics, shutdown).await;
     Ok(())
 }
 

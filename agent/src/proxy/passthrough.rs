@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use super::hangup::Hangup;
 use super::metrics::Metrics;
 use super::probe::{Finding, Probes};
+use crate::shutdown::Shutdown;
 use crate::tls::SnowflakeNames;
 
 /// The time that a client's own connect would wait about.
@@ -61,20 +62,24 @@ pub(super) async fn dial(address: SocketAddr) -> Result<TcpStream, Hangup> {
     Ok(stream)
 }
 
-/// Copies until both sides have ended; returns the bytes sent up and down.
+/// Copies until both sides have ended, or the daemon does: until it is back every new connection
+/// is refused, and a stream that lasts for hours is not worth waiting for that long.
 pub(super) async fn splice(
     mut client: impl AsyncRead + AsyncWrite + Unpin,
     mut server: TcpStream,
     metrics: &Metrics,
-) -> (u64, u64) {
-    // An error is the usual end of a connection that one side resets; the counts are lost then.
-    let (up, down) = copy_bidirectional(&mut client, &mut server)
-        .await
-        .unwrap_or((0, 0));
+    mut shutdown: Shutdown,
+) {
+    // Dropping the copy closes both sides. An error is the usual end of a connection that one side
+    // resets; the counts are lost in both cases.
+    let copied = tokio::select! {
+        copied = copy_bidirectional(&mut client, &mut server) => copied,
+        () = shutdown.wait() => return,
+    };
+    let (up, down) = copied.unwrap_or((0, 0));
     metrics.passed_bytes.with_label_values(&["up"]).inc_by(up);
     metrics
         .passed_bytes
         .with_label_values(&["down"])
         .inc_by(down);
-    (up, down)
 }

@@ -12,6 +12,7 @@ use super::connection::Connection;
 use super::hangup::Hangup;
 use super::metrics::Metrics;
 use super::probe::Probes;
+use super::room::{Room, Shares};
 use crate::clock;
 use crate::config::{Account, Config, Scope};
 use crate::credential::Credentials;
@@ -59,11 +60,26 @@ pub struct Services {
 }
 
 /// What the proxy itself remembers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct State {
     connections: AtomicU64,
     addresses: RwLock<HashSet<IpAddr>>,
+    pub(super) room: Room,
+    pub(super) shares: Shares,
     pub(super) probes: Probes,
+}
+
+impl State {
+    #[must_use]
+    pub fn new(connections_max: usize) -> Self {
+        Self {
+            connections: AtomicU64::new(0),
+            addresses: RwLock::default(),
+            room: Room::new(connections_max),
+            shares: Shares::new(connections_max),
+            probes: Probes::default(),
+        }
+    }
 }
 
 /// What `QUERY_TAG` says, so that Snowflake's own history can be joined with our record.

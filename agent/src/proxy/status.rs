@@ -40,12 +40,12 @@ impl Services {
             recorder: RecorderStatus {
                 writable: recorder.failure.is_none(),
                 entries: recorder.next_entry,
-                segment: String::new(),
+                segment: recorder.segment,
             },
             policy: PolicyStatus {
                 version: policies.version().to_owned(),
                 policies: policies.len() as u64,
-                rejected: None,
+                rejected: self.policies.rejected(),
             },
         }
     }

@@ -180,7 +180,7 @@ async fn segments_rotate_and_a_restart_continues_the_chain() {
         for _ in 0..10 {
             answer(&recorder, "select 3").await.unwrap();
         }
-        stop(recorder, &config.dir).await;
+        drop(recorder);
     }
     let summary = verify(&config.dir).unwrap();
     assert!(summary.segments > 4, "{summary:?}");
@@ -194,14 +194,17 @@ async fn segments_rotate_and_a_restart_continues_the_chain() {
     );
 }
 
-/// Drops the recorder and waits until its thread has let go of the directory.
-async fn stop(recorder: Recorder, dir: &Path) {
+#[test]
+fn what_was_queued_is_written_before_the_recorder_is_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = config(dir.path(), 1 << 20);
+    let recorder = Recorder::open(&config).unwrap();
+    for _ in 0..100 {
+        let entry = recorder.entry(Opening::default());
+        entry.close_detached(&ending(Outcome::Abandoned));
+    }
     drop(recorder);
-    let lock = fs::File::open(dir.join("lock")).unwrap();
-    tokio::task::spawn_blocking(move || lock.lock())
-        .await
-        .unwrap()
-        .unwrap();
+    assert_eq!(frames(&config.dir).len(), 100);
 }
 
 #[tokio::test]
@@ -225,7 +228,7 @@ async fn files_and_directory_are_ours_alone() {
     for (_, path) in segments(&config.dir).unwrap() {
         assert_eq!(mode(&path), 0o600);
     }
-    stop(recorder, &config.dir).await;
+    drop(recorder);
     fs::set_permissions(&config.dir, fs::Permissions::from_mode(0o750)).unwrap();
     assert!(matches!(
         Recorder::open(&config),
@@ -237,7 +240,7 @@ async fn files_and_directory_are_ours_alone() {
 async fn a_link_in_place_of_a_segment_is_not_followed() {
     let dir = tempfile::tempdir().unwrap();
     let config = config(dir.path(), 1_000);
-    stop(Recorder::open(&config).unwrap(), &config.dir).await;
+    drop(Recorder::open(&config).unwrap());
     let victim = dir.path().join("victim");
     fs::write(&victim, "precious").unwrap();
     symlink(&victim, config.dir.join(super::format::file_name(2))).unwrap();
@@ -254,7 +257,7 @@ async fn a_torn_tail_is_set_aside_and_the_chain_goes_on() {
     let config = config(dir.path(), 1 << 20);
     let recorder = Recorder::open(&config).unwrap();
     answer(&recorder, "select 4").await.unwrap();
-    stop(recorder, &config.dir).await;
+    drop(recorder);
     let path = segments(&config.dir).unwrap().pop().unwrap().1;
     let whole = fs::read(&path).unwrap();
     let mut torn = whole.clone();
@@ -274,7 +277,7 @@ async fn a_torn_tail_is_set_aside_and_the_chain_goes_on() {
 async fn a_segment_without_a_whole_header_is_set_aside() {
     let dir = tempfile::tempdir().unwrap();
     let config = config(dir.path(), 1 << 20);
-    stop(Recorder::open(&config).unwrap(), &config.dir).await;
+    drop(Recorder::open(&config).unwrap());
     fs::write(config.dir.join(super::format::file_name(2)), b"SNOW").unwrap();
     let recorder = Recorder::open(&config).unwrap();
     answer(&recorder, "select 6").await.unwrap();
@@ -289,7 +292,7 @@ async fn damage_longer_than_a_batch_stops_the_start() {
     for _ in 0..11 {
         answer(&recorder, &"x".repeat(1 << 20)).await.unwrap();
     }
-    stop(recorder, &config.dir).await;
+    drop(recorder);
     let path = segments(&config.dir).unwrap().pop().unwrap().1;
     let mut bytes = fs::read(&path).unwrap();
     bytes[500] ^= 1;

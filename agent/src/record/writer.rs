@@ -13,6 +13,7 @@ use std::io;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -21,6 +22,7 @@ use tokio::time::Instant;
 use super::chain::Digest;
 use super::entry::{Entry, Opening};
 use super::error::RecordError;
+use super::format::file_name;
 use super::metrics::Metrics;
 use super::read::Header;
 use super::segment::{Draft, Files, Storage, Tail, encode_header};
@@ -54,13 +56,19 @@ pub struct Status {
     pub open: usize,
     /// The entry number that comes next.
     pub next_entry: u64,
+    /// The file that is written to.
+    pub segment: String,
     /// What failed, if the recorder no longer writes.
     pub failure: Option<String>,
 }
 
 #[derive(Debug)]
 struct Shared {
-    queue: Sender<Message>,
+    /// `None` only while this is dropped.
+    queue: Option<Sender<Message>>,
+    thread: Option<JoinHandle<()>>,
+    /// The number of the segment that is written to.
+    segment: Arc<AtomicU64>,
     next_entry: Arc<AtomicU64>,
     queued: Arc<AtomicUsize>,
     entries: Arc<Semaphore>,
@@ -127,8 +135,10 @@ impl Recorder {
         let metrics = Metrics::new().map_err(io::Error::other)?;
         metrics.torn_bytes.inc_by(tail.torn_bytes);
         let (queue, messages) = channel();
-        let shared = Shared {
-            queue,
+        let mut shared = Shared {
+            queue: Some(queue),
+            thread: None,
+            segment: Arc::default(),
             next_entry: Arc::new(AtomicU64::new(tail.next_entry)),
             queued: Arc::default(),
             entries: Arc::new(Semaphore::new(ENTRIES_MAX)),
@@ -139,6 +149,7 @@ impl Recorder {
         let mut writer = Writer {
             storage,
             segment: tail.segment,
+            segment_told: Arc::clone(&shared.segment),
             segment_bytes: 0,
             segment_bytes_max,
             host,
@@ -152,9 +163,10 @@ impl Recorder {
             .rotate()
             .map_err(|failure| io::Error::other(failure.source))?;
         let (failure, queued) = (Arc::clone(&shared.failure), Arc::clone(&shared.queued));
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("record".to_owned())
             .spawn(move || writer.run(&messages, &failure, &queued))?;
+        shared.thread = Some(thread);
         Ok(Self {
             shared: Arc::new(shared),
         })
@@ -179,6 +191,7 @@ impl Recorder {
             queued: self.queued(),
             open: ENTRIES_MAX.saturating_sub(self.shared.entries.available_permits()),
             next_entry: self.shared.next_entry.load(Ordering::Relaxed),
+            segment: file_name(self.shared.segment.load(Ordering::Relaxed)),
             failure: self
                 .shared
                 .failure
@@ -248,10 +261,21 @@ impl Recorder {
             return Err(failure.to_error());
         }
         self.shared.queued.fetch_add(1, Ordering::Relaxed);
-        self.shared
-            .queue
-            .send(message)
-            .or(Err(RecordError::Stopped))
+        let queue = self.shared.queue.as_ref().ok_or(RecordError::Stopped)?;
+        queue.send(message).or(Err(RecordError::Stopped))
+    }
+}
+
+/// Waits for the thread, which writes what it was given: without this the process could end first,
+/// and the endings of its last operations with it.
+impl Drop for Shared {
+    fn drop(&mut self) {
+        drop(self.queue.take());
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the recorder's thread panicked");
+        }
     }
 }
 
@@ -259,6 +283,7 @@ impl Recorder {
 struct Writer<S> {
     storage: S,
     segment: u64,
+    segment_told: Arc<AtomicU64>,
     segment_bytes: u64,
     segment_bytes_max: u64,
     host: String,
@@ -375,6 +400,7 @@ impl<S: Storage> Writer<S> {
             .start(header.number, &bytes)
             .map_err(failure("starting a segment"))?;
         self.segment = header.number;
+        self.segment_told.store(header.number, Ordering::Relaxed);
         self.segment_bytes = bytes.len() as u64;
         self.digest = digest;
         Ok(())

@@ -64,6 +64,14 @@ impl Message {
         Some(self)
     }
 
+    /// Adds where the account host wanted the session's requests to go.
+    pub(super) fn stuck_to(mut self, sticky: Option<HeaderValue>) -> Self {
+        if let Some(value) = sticky {
+            self.headers.insert(STICKY, value);
+        }
+        self
+    }
+
     /// Adds a header whose value is a secret; `None` when it is not one that may be added.
     pub(super) fn with_secret(mut self, name: &str, value: &str) -> Option<Self> {
         let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
@@ -109,6 +117,13 @@ pub(super) struct Answer {
     sender: Sender,
 }
 
+/// A whole answer.
+pub(super) struct Received {
+    pub(super) body: Vec<u8>,
+    /// Where the account host wants the session's next requests to go.
+    pub(super) sticky: Option<HeaderValue>,
+}
+
 /// Sends messages over pooled connections; cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Exchange {
@@ -126,7 +141,7 @@ impl Exchange {
         &self,
         endpoint: &Endpoint,
         mut message: impl FnMut(u32) -> Result<Message, UpstreamError> + Send,
-    ) -> Result<Vec<u8>, UpstreamError> {
+    ) -> Result<Received, UpstreamError> {
         let mut tries = 0;
         let mut waits = BACKOFF.into_iter();
         loop {
@@ -144,16 +159,17 @@ impl Exchange {
         &self,
         endpoint: &Endpoint,
         message: &Message,
-    ) -> Result<Vec<u8>, UpstreamError> {
+    ) -> Result<Received, UpstreamError> {
         let answer = self.head(endpoint, message).await?;
         if answer.status != StatusCode::OK {
             return Err(refused(&endpoint.host, answer.status));
         }
+        let sticky = sticky(&answer.headers);
         let body = body::collect(&answer.headers, answer.body, self.response_body_bytes_max)
             .await
             .map_err(|source| UpstreamError::from_body(&endpoint.host, source))?;
         self.pool.give_back(endpoint.clone(), answer.sender);
-        Ok(body)
+        Ok(Received { body, sticky })
     }
 
     /// Sends a message and hands out the body as a stream, again only as long as there is none.
@@ -216,6 +232,15 @@ impl Exchange {
     }
 }
 
+/// The one value of the sticky header, if it is short and visible ASCII.
+fn sticky(headers: &HeaderMap) -> Option<HeaderValue> {
+    let mut values = headers.get_all(STICKY).iter();
+    let (value, more) = (values.next()?, values.next());
+    let length = value.as_bytes().len();
+    let plain = value.as_bytes().iter().all(u8::is_ascii_graphic);
+    (more.is_none() && plain && (1..=STICKY_BYTES_MAX).contains(&length)).then(|| value.clone())
+}
+
 /// A redirect is never followed: the token would go to a host that nobody configured.
 fn refused(host: &str, status: StatusCode) -> UpstreamError {
     let (host, redirect, status) = (host.to_owned(), status.is_redirection(), status.as_u16());
@@ -241,5 +266,12 @@ pub(super) fn request_id(host: &str) -> Result<String, UpstreamError> {
     let (d, e) = ((bits >> 48) & 0xffff, bits & 0xffff_ffff_ffff);
     Ok(format!("{a:08x}-{b:04x}-{c:04x}-{d:04x}-{e:012x}"))
 }
+
+/// The account host's front end names itself in it, and whoever sends it back reaches the same one
+/// again, as JDBC does. Clients do not see it: they speak to us, and which front end we speak to is
+/// not theirs to choose.
+const STICKY: HeaderName = HeaderName::from_static("x-snowflake-session");
+/// It is a token of some tens of bytes.
+const STICKY_BYTES_MAX: usize = 256;
 
 pub(super) const JSON: &str = "application/json";

@@ -80,7 +80,8 @@ impl Upstream {
         let work = self
             .exchange
             .json(&attempt.endpoint, |_tries| Ok(attempt.message()));
-        let body = self.timed(&host, work).await.map(Zeroizing::new)?;
+        let received = self.timed(&host, work).await?;
+        let body = Zeroizing::new(received.body);
         let mut answer = match login::parse_answer(&body) {
             Ok(answer) => answer,
             Err(AnswerError::Malformed) => return Err(UpstreamError::Malformed { host }),
@@ -98,6 +99,7 @@ impl Upstream {
             attempt.endpoint,
             attempt.credential,
             attempt.user_agent,
+            received.sticky,
             &mut answer,
         );
         Ok((session, answer))

@@ -73,6 +73,7 @@ impl Upstream {
         let next = |_tries| {
             let (method, user_agent) = (Method::Post, session.user_agent());
             Message::to_account(method, path.clone(), body.clone(), JSON, user_agent)
+                .stuck_to(session.sticky())
                 .authorised(&tokens.master)
                 .ok_or_else(|| UpstreamError::Malformed {
                     host: host.to_owned(),
@@ -87,19 +88,18 @@ impl Upstream {
                     timeout: self.timeout,
                 })
             });
-        let outcome =
-            outcome
-                .map(Zeroizing::new)
-                .and_then(|body| match renew::parse_answer(&body) {
-                    Ok(renewed) => {
-                        session.replace(renewed);
-                        Ok(())
-                    }
-                    Err(AnswerError::Refused { code, .. }) => Err(session.lose(Some(code))),
-                    Err(AnswerError::Malformed) => Err(UpstreamError::Malformed {
-                        host: host.to_owned(),
-                    }),
-                });
+        let outcome = outcome
+            .map(|received| Zeroizing::new(received.body))
+            .and_then(|body| match renew::parse_answer(&body) {
+                Ok(renewed) => {
+                    session.replace(renewed);
+                    Ok(())
+                }
+                Err(AnswerError::Refused { code, .. }) => Err(session.lose(Some(code))),
+                Err(AnswerError::Malformed) => Err(UpstreamError::Malformed {
+                    host: host.to_owned(),
+                }),
+            });
         if outcome.is_err() {
             session.count_failure();
         }

@@ -178,10 +178,12 @@ impl Upstream {
                     .authorised(&tokens.session)
                     .ok_or_else(malformed)
             };
-            let body = match self.exchange.json(session.endpoint(), next).await {
+            let received = match self.exchange.json(session.endpoint(), next).await {
                 Err(UpstreamError::Status { status: 401, .. }) => return Err(session.lose(None)),
                 outcome => outcome?,
             };
+            session.stick(received.sticky);
+            let body = received.body;
             let Ok(peek) = peek(&body) else {
                 return Err(malformed());
             };
@@ -278,7 +280,8 @@ fn message(
         body,
         request.accept,
         session.user_agent(),
-    ))
+    )
+    .stuck_to(session.sticky()))
 }
 
 /// The session token has expired; the master token renews it.

@@ -30,6 +30,8 @@ struct Inner {
 
 struct State {
     tokens: Tokens,
+    /// What the account host last said of where it wants the session's requests.
+    sticky: Option<HeaderValue>,
     /// Why the session is of no use any more.
     lost: Option<Option<String>>,
 }
@@ -82,6 +84,7 @@ impl UpstreamSession {
         endpoint: Endpoint,
         credential: String,
         user_agent: HeaderValue,
+        sticky: Option<HeaderValue>,
         answer: &mut LoginAnswer,
     ) -> Self {
         let tokens = Tokens::new(
@@ -95,7 +98,11 @@ impl UpstreamSession {
             endpoint,
             credential,
             user_agent,
-            state: Mutex::new(State { tokens, lost: None }),
+            state: Mutex::new(State {
+                tokens,
+                sticky,
+                lost: None,
+            }),
             renewing: tokio::sync::Mutex::new(()),
         }))
     }
@@ -142,6 +149,17 @@ impl UpstreamSession {
         match &state.lost {
             None => Ok(state.tokens.clone()),
             Some(code) => Err(self.lost_error(code.clone())),
+        }
+    }
+
+    pub(super) fn sticky(&self) -> Option<HeaderValue> {
+        self.state().sticky.clone()
+    }
+
+    /// Keeps what an answer said; one that says nothing changes nothing.
+    pub(super) fn stick(&self, sticky: Option<HeaderValue>) {
+        if sticky.is_some() {
+            self.state().sticky = sticky;
         }
     }
 

@@ -4,6 +4,7 @@ mod chunk;
 mod faults;
 mod renewal;
 pub(crate) mod server;
+mod sticky;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
