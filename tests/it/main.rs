@@ -1,7 +1,29 @@
-//! Tests that need root: cgroups, mount namespaces, and the daemon with its programs.
+//! Tests of the daemon on the real kernel, between a scope and the stand-in for Snowflake.
 
 // `cfg(test)` is always true here; it tells clippy that helpers may unwrap as tests may.
 #[cfg(test)]
-mod harness;
+mod bench;
 #[cfg(test)]
-mod warehouse;
+mod certificate;
+#[cfg(test)]
+mod chunks;
+#[cfg(test)]
+mod foreign;
+#[cfg(test)]
+mod gone;
+#[cfg(test)]
+mod hello;
+#[cfg(test)]
+mod killed;
+#[cfg(test)]
+mod passing;
+#[cfg(test)]
+mod policies;
+#[cfg(test)]
+mod recorder;
+#[cfg(test)]
+mod requests;
+#[cfg(test)]
+mod secrets;
+#[cfg(test)]
+mod upstream;

@@ -1,5 +1,6 @@
 //! The daemon under test: `snowfence run`, in a cgroup of its own, beside the scope.
 
+use std::ffi::OsStr;
 use std::fs::{self, DirBuilder};
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -82,9 +83,22 @@ impl Daemon {
         warehouse: &Warehouse,
         setup: &Setup<'_>,
     ) -> Result<Self> {
+        Self::start_with(environment, warehouse, setup, &[])
+    }
+
+    /// Does the same with further environment variables.
+    ///
+    /// # Errors
+    /// When it does not start; the error shows its log.
+    pub fn start_with(
+        environment: &Environment,
+        warehouse: &Warehouse,
+        setup: &Setup<'_>,
+        variables: &[(&str, &OsStr)],
+    ) -> Result<Self> {
         let files = Files::of(environment);
         write_files(environment, warehouse, &files, setup)?;
-        Self::restart(environment)
+        Self::run(environment, variables)
     }
 
     /// Starts the daemon with the configuration that a former one had.
@@ -92,6 +106,10 @@ impl Daemon {
     /// # Errors
     /// When it does not start; the error shows its log.
     pub fn restart(environment: &Environment) -> Result<Self> {
+        Self::run(environment, &[])
+    }
+
+    fn run(environment: &Environment, variables: &[(&str, &OsStr)]) -> Result<Self> {
         let files = Files::of(environment);
         let metrics = environment.addresses().metrics();
         let binary = layout::snowfence();
@@ -100,8 +118,11 @@ impl Daemon {
             "there is no {}: build the daemon first",
             binary.display()
         );
-        let mut process = environment
-            .client(Place::Daemon, &binary)
+        let client = environment.client(Place::Daemon, &binary);
+        let client = variables
+            .iter()
+            .fold(client, |client, (name, value)| client.env(name, value));
+        let mut process = client
             .env("RUST_BACKTRACE", "1")
             // For whoever looks for a fault: everything the daemon can say.
             .env(

@@ -21,6 +21,7 @@ KINDS = {
     "chunk_403": "the storage host answers 403 with an XML body, as for an expired link",
     "session_expired": "390112, whatever the token",
     "in_progress": "333333 at once instead of the result",
+    "file_transfer": "the answer to a PUT, whatever the statement",
 }
 
 

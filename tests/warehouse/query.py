@@ -234,7 +234,9 @@ class Queries:
         )  # fmt: skip
         if BIND_STAGE.search(sql):
             raise SqlError(*NO_STAGE)
-        if (files := transfer.answer(sql, job.id, self.settings)) is not None:
+        spoilt = self.faults.take(("file_transfer",), self.settings.account_host, "", session.user.name, sql)
+        asked = "put file:///etc/passwd @~" if spoilt else sql
+        if (files := transfer.answer(asked, job.id, self.settings)) is not None:
             job.data = files
             return
         for scanned in ANY_RESULT_SCAN.findall(sql):

@@ -1,0 +1,237 @@
+//! The upstream misbehaves: the stock driver sees its normal retry or one clean error, a statement
+//! runs once, and nothing is lost from the record.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::time::Duration;
+
+use anyhow::ensure;
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+use serde_json::{Value, json};
+use tests::wait;
+
+use crate::bench::{Bench, Plan};
+
+const QUICK: Plan<'_> = Plan {
+    variables: &[],
+    more: "[limits]\nupstream_timeout = \"3s\"",
+    warehouse: "",
+    credentials: None,
+    policy: crate::bench::ALLOW_ALL,
+    scope: "",
+};
+
+/// The stock driver runs all statements in one session; each is `[rows]` or what the error says.
+/// Before the last one it waits until the other end of the pipe is opened and closed.
+const DRIVER: &str = r#"
+import json, sys, time
+import snowflake.connector
+pipe, statements = sys.argv[1], sys.argv[2:]
+connection = snowflake.connector.connect(
+    account="testorg-testacct", user="agent", password="x", login_timeout=20, network_timeout=30)
+seen = []
+for statement in statements:
+    if statement is statements[-1]:
+        open(pipe).read()
+    begin = time.monotonic()
+    try:
+        seen.append([list(row) for row in connection.cursor().execute(statement).fetchall()])
+    except snowflake.connector.errors.Error as error:
+        seen.append([type(error).__name__, error.errno, error.sqlstate, error.raw_msg])
+    assert time.monotonic() - begin < 20, f"{statement} hangs"
+print(json.dumps(seen))
+"#;
+
+/// A statement under a fault that waits for it, and what becomes of it.
+struct Case {
+    sql: &'static str,
+    fault: Value,
+    seen: Value,
+    executions: usize,
+}
+
+/// Runs the cases in one session of the stock driver; before the last, tokens expire.
+#[track_caller]
+fn check(bench: &Bench, expire: &str, cases: &[Case]) {
+    for case in cases {
+        let mut fault = case.fault.clone();
+        if let Some(fields) = fault.as_object_mut() {
+            fields.insert("sql".to_owned(), json!(case.sql));
+            bench.inject(&fault);
+        }
+    }
+    let pipe = bench.environment.dir().join("pipe");
+    mkfifo(&pipe, Mode::S_IRWXU).unwrap();
+    let client = bench.python(DRIVER).arg(&pipe);
+    let mut client = client
+        .args(cases.iter().map(|case| case.sql))
+        .start("driver")
+        .unwrap();
+    let opened = wait::until("the driver's last statement", LIMIT, || {
+        // Without a reader it fails.
+        let opened = OpenOptions::new()
+            .write(true)
+            .custom_flags(OFlag::O_NONBLOCK.bits())
+            .open(&pipe);
+        ensure!(client.is_running(), "the driver ended");
+        Ok(opened.ok())
+    });
+    let pipe = opened.unwrap_or_else(|error| panic!("{error}: {}", client.log()));
+    bench.control("POST", "/expire", &json!({"what": expire}));
+    drop(pipe);
+    let ended = wait::until("the driver", LIMIT, || {
+        Ok((!client.is_running()).then_some(()))
+    });
+    assert!(ended.is_ok(), "{}", client.log());
+    let seen: Value = serde_json::from_str(client.log().lines().last().unwrap_or_default())
+        .unwrap_or_else(|_| panic!("{}", client.log()));
+    for (case, one) in cases.iter().zip(seen.as_array().unwrap()) {
+        assert_eq!(one, &case.seen, "{} of {seen:#}", case.sql);
+        assert_eq!(bench.executions(case.sql), case.executions, "{}", case.sql);
+    }
+    bench.clear_faults();
+    bench.assert_serves();
+    bench.assert_record_is_whole();
+}
+
+/// Three tries of three seconds, for each of the slow cases.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// The error of a driver for one of our own refusals.
+fn failed(class: &str, errno: u32, state: &str, message: &str) -> Value {
+    json!([class, errno, state, format!("Snowfence: {message}")])
+}
+
+const HOST: &str = "testorg-testacct.snowflakecomputing.com";
+
+#[test]
+fn a_failure_that_passes_is_not_seen_and_the_statement_runs_once() {
+    let bench = Bench::with("passing-fault", &QUICK);
+    check(
+        &bench,
+        "session",
+        &[
+            Case {
+                sql: "select 'reset'",
+                fault: json!({"kind": "reset"}),
+                seen: json!([["reset"]]),
+                executions: 1,
+            },
+            Case {
+                sql: "select 'answer lost'",
+                fault: json!({"kind": "reset_after"}),
+                seen: json!([["answer lost"]]),
+                executions: 1,
+            },
+            Case {
+                sql: "select '503'",
+                fault: json!({"kind": "status", "count": 2}),
+                seen: json!([["503"]]),
+                executions: 1,
+            },
+            Case {
+                sql: "select 'truncated'",
+                fault: json!({"kind": "truncate"}),
+                seen: json!([["truncated"]]),
+                executions: 1,
+            },
+            Case {
+                sql: "select 'in progress'",
+                fault: json!({"kind": "in_progress"}),
+                seen: json!([["in progress"]]),
+                executions: 1,
+            },
+            Case {
+                sql: "select 'session expired'",
+                fault: Value::Null,
+                seen: json!([["session expired"]]),
+                executions: 1,
+            },
+        ],
+    );
+}
+
+#[test]
+fn a_failure_that_stays_is_one_clean_error() {
+    let bench = Bench::with("lasting-fault", &QUICK);
+    check(
+        &bench,
+        "all",
+        &[
+            Case {
+                sql: "select 'always 503'",
+                fault: json!({"kind": "status", "count": 100}),
+                seen: failed(
+                    "ProgrammingError",
+                    610,
+                    "08006",
+                    &format!("`{HOST}` answered with HTTP status 503"),
+                ),
+                executions: 0,
+            },
+            Case {
+                sql: "select 'redirect'",
+                fault: json!({"kind": "status", "status": 302}),
+                seen: failed(
+                    "ProgrammingError",
+                    610,
+                    "08006",
+                    &format!(
+                        "`{HOST}` redirects with HTTP status 302, which is not followed: name \
+                         the account's own host in `[[account]] hosts`"
+                    ),
+                ),
+                executions: 0,
+            },
+            Case {
+                sql: "select 'stall'",
+                fault: json!({"kind": "stall", "seconds": 8}),
+                seen: failed(
+                    "ProgrammingError",
+                    630,
+                    "57014",
+                    &format!("`{HOST}` did not answer within 3 s"),
+                ),
+                executions: 0,
+            },
+            Case {
+                sql: "select 'broken json'",
+                fault: json!({"kind": "broken_json"}),
+                seen: failed(
+                    "ProgrammingError",
+                    610,
+                    "08006",
+                    &format!("the answer of `{HOST}` is not what Snowflake sends"),
+                ),
+                executions: 1,
+            },
+            // The rows are the driver's to decode: we pass on what needs no change.
+            Case {
+                sql: "select 'broken arrow'",
+                fault: json!({"kind": "broken_arrow"}),
+                seen: json!([
+                    "OperationalError",
+                    255_005,
+                    "n/a",
+                    "Failed to open arrow stream: [Snowflake Exception] error getting schema from \
+                     stream, error code: 22, error info: Expected 0xFFFFFFFF at start of message \
+                     but found 0x20746F6E"
+                ]),
+                executions: 1,
+            },
+            Case {
+                sql: "select 'master expired'",
+                fault: Value::Null,
+                seen: json!([
+                    "ProgrammingError",
+                    390_111,
+                    "n/a",
+                    "Session no longer exists.  New login required to access the service."
+                ]),
+                executions: 0,
+            },
+        ],
+    );
+}
