@@ -105,7 +105,7 @@ fn what_one_workload_got_is_useless_to_another() {
         .find(|frame| frame.payload["statement"]["text"] == "select 1")
         .unwrap();
     assert_eq!(
-        refused.payload["verdict"], "refuse",
+        refused.payload["reason"], "foreign_token",
         "what was asked is recorded"
     );
     assert_eq!(refused.payload["caller"]["workload"], "other");
