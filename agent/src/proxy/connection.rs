@@ -107,9 +107,11 @@ async fn handle(stream: TcpStream, peer: SocketAddr, services: &Arc<Services>, s
         services.hang_up(id, Some(&principal), None, Hangup::Limit);
         return reset(&stream);
     };
-    let served = classify(stream, id, &flow, &principal, services, shutdown);
+    let mut server_name = None;
+    let name = &mut server_name;
+    let served = classify(stream, id, &flow, &principal, name, services, shutdown);
     if let Err(hangup) = Box::pin(served).await {
-        services.hang_up(id, Some(&principal), None, hangup);
+        services.hang_up(id, Some(&principal), server_name, hangup);
     }
 }
 
@@ -145,12 +147,16 @@ async fn classify(
     id: u64,
     flow: &Flow,
     principal: &Principal,
+    server_name: &mut Option<String>,
     services: &Arc<Services>,
     shutdown: Shutdown,
 ) -> Result<(), Hangup> {
     let scope = services.scope_of(flow).ok_or(Hangup::ScopeGone)?;
     let Peeked { stream, outcome } =
         hello::peek(stream, services.config.limits.hello_timeout).await;
+    if let Ok(hello) = &outcome {
+        server_name.clone_from(&hello.server_name);
+    }
     match outcome {
         Ok(Hello {
             server_name: Some(name),

@@ -188,11 +188,6 @@ impl Admitted {
         (!set.urls.is_empty()).then_some(set)
     }
 
-    #[must_use]
-    pub const fn has_chunks(&self) -> bool {
-        self.chunks.is_some()
-    }
-
     /// Writes the client's answer.
     pub fn render(self, capability: Option<&Capability<'_>>) -> Result<Bytes, ResultError> {
         if let Some(whole) = self.whole {
