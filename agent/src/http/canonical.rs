@@ -26,8 +26,6 @@ pub struct CanonicalRequest {
     pub query: Vec<(String, String)>,
     /// The value of `Authorization`, unparsed. Never logged.
     pub authorization: Option<String>,
-    pub user_agent: Option<String>,
-    pub accept: Option<String>,
     /// All other headers, lower-case names, UTF-8 values only.
     pub headers: Vec<(String, String)>,
     /// The decompressed body; empty when there is none.
@@ -91,8 +89,6 @@ pub async fn canonicalise(
         path,
         query,
         authorization: authorization.map(str::to_owned),
-        user_agent: text(&parts.headers, "user-agent"),
-        accept: text(&parts.headers, "accept"),
         headers: parts
             .headers
             .iter()
@@ -132,13 +128,6 @@ fn single<'a>(
             .map_err(|_opaque| HttpError::Header(label)),
         (Some(_), Some(_)) => Err(HttpError::Header(label)),
     }
-}
-
-fn text(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers
-        .get(name)
-        .and_then(|value| value.to_str().ok())
-        .map(str::to_owned)
 }
 
 #[cfg(test)]

@@ -29,6 +29,19 @@ pub struct PrincipalKey {
     pub netns_cookie: u64,
 }
 
+#[cfg(test)]
+impl PrincipalKey {
+    /// A workload with an anchor of its own.
+    pub(crate) fn for_test(workload: &str) -> Self {
+        Self {
+            workload: workload.to_owned(),
+            anchor: format!("/agents/{workload}"),
+            user: None,
+            netns_cookie: 1,
+        }
+    }
+}
+
 impl Principal {
     /// The part of a principal that sessions are bound to.
     #[must_use]

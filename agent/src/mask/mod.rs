@@ -17,6 +17,8 @@ use crate::upstream::{Unmasked, UnmaskedBody};
 pub enum MaskError {
     #[error("the upstream's answer is not one that may be passed on")]
     Answer(#[source] ResultError),
+    #[error("the upstream's answer is about a result that is not the caller's")]
+    Foreign,
     #[error("the upstream sent a chunk where an answer belongs, or the other way round")]
     Kind,
 }

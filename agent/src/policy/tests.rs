@@ -12,7 +12,7 @@ use super::{
     Denial, LoadError, PolicySet, Problem, Question, Store, Verdict, default_policy, evaluate,
 };
 use crate::identity::{Principal, User, Workload};
-use crate::snowflake::{Login, Operation, Query, QueryId, RequestId};
+use crate::snowflake::{Login, Operation, Query, QueryId};
 use crate::sql::{Analyst, Effect, Facts};
 
 fn principal(workload: &str) -> Principal {
@@ -40,19 +40,7 @@ fn facts(effects: &[Effect]) -> Facts {
 }
 
 fn query() -> Operation {
-    Operation::Query(Box::new(Query {
-        request_id: RequestId(String::new()),
-        text: "select 1".to_owned(),
-        describe_only: false,
-        asynchronous: false,
-        sequence_id: None,
-        query_submission_time: None,
-        parameters: Vec::new(),
-        bindings: None,
-        query_context: None,
-        is_internal: false,
-        retry_count: 0,
-    }))
+    Operation::Query(Box::new(Query::for_test("", "select 1")))
 }
 
 fn login() -> Operation {

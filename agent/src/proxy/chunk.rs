@@ -35,7 +35,7 @@ pub(super) async fn perform(
     let unmasked = match fetched {
         Ok(unmasked) => unmasked,
         Err(UpstreamError::ChunkExpired { .. }) => {
-            let fresh = refresh(connection, services, session, link).await?;
+            let fresh = Box::pin(refresh(connection, services, session, link)).await?;
             let (recorded, exchange) = decide(connection, services, session, operation).await?;
             let fetched = services
                 .upstream

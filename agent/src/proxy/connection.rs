@@ -10,7 +10,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use super::hangup::{Ended, Hangup};
+use super::hangup::Hangup;
 use super::metrics::{ConnectionKind, OpenConnection};
 use super::{passthrough, pipeline, services::Services};
 use crate::config::{Account, OtherTls, Scope, Unnamed};
@@ -107,12 +107,10 @@ async fn handle(stream: TcpStream, peer: SocketAddr, services: &Arc<Services>, s
         services.hang_up(id, Some(&principal), None, Hangup::Limit);
         return reset(&stream);
     };
-    let served = classify(stream, id, &flow, &principal, services, shutdown);
-    if let Err(Ended {
-        hangup,
-        server_name,
-    }) = Box::pin(served).await
-    {
+    let mut server_name = None;
+    let name = &mut server_name;
+    let served = classify(stream, id, &flow, &principal, name, services, shutdown);
+    if let Err(hangup) = Box::pin(served).await {
         services.hang_up(id, Some(&principal), server_name, hangup);
     }
 }
@@ -149,12 +147,16 @@ async fn classify(
     id: u64,
     flow: &Flow,
     principal: &Principal,
+    server_name: &mut Option<String>,
     services: &Arc<Services>,
     shutdown: Shutdown,
-) -> Result<(), Ended> {
+) -> Result<(), Hangup> {
     let scope = services.scope_of(flow).ok_or(Hangup::ScopeGone)?;
     let Peeked { stream, outcome } =
         hello::peek(stream, services.config.limits.hello_timeout).await;
+    if let Ok(hello) = &outcome {
+        server_name.clone_from(&hello.server_name);
+    }
     match outcome {
         Ok(Hello {
             server_name: Some(name),
@@ -169,27 +171,18 @@ async fn classify(
                 principal: principal.clone(),
                 key: principal.key(),
                 account: services.account_of(&name),
-                server_name: name.clone(),
+                server_name: name,
                 original: flow.original,
             };
-            let served = Box::pin(terminate(stream, connection, services, shutdown)).await;
-            served.map_err(|hangup| hangup.of(name))
+            Box::pin(terminate(stream, connection, services, shutdown)).await
         }
         Ok(Hello {
             server_name: Some(name),
             encrypted_client_hello: false,
             ..
-        }) => {
-            let passed = pass_named(stream, &name, flow, scope, services, shutdown).await;
-            passed.map_err(|hangup| hangup.of(name))
-        }
-        Ok(Hello { server_name, .. }) => {
-            let passed =
-                pass_unnamed(stream, flow, scope, services, Hangup::Unnamed, shutdown).await;
-            passed.map_err(|hangup| Ended {
-                hangup,
-                server_name,
-            })
+        }) => pass_named(stream, &name, flow, scope, services, shutdown).await,
+        Ok(Hello { .. }) => {
+            pass_unnamed(stream, flow, scope, services, Hangup::Unnamed, shutdown).await
         }
         Err(HelloError::NotTls { looks_like_http }) => {
             let hangup = if looks_like_http {
@@ -197,14 +190,12 @@ async fn classify(
             } else {
                 Hangup::NotTls
             };
-            Ok(pass_unnamed(stream, flow, scope, services, hangup, shutdown).await?)
+            pass_unnamed(stream, flow, scope, services, hangup, shutdown).await
         }
         Err(HelloError::Timeout { .. } | HelloError::Truncated { .. } | HelloError::Read(_)) => {
-            Err(Hangup::HelloTimeout.into())
+            Err(Hangup::HelloTimeout)
         }
-        Err(HelloError::TooLong | HelloError::Malformed { .. }) => {
-            Err(Hangup::HelloMalformed.into())
-        }
+        Err(HelloError::TooLong | HelloError::Malformed { .. }) => Err(Hangup::HelloMalformed),
     }
 }
 

@@ -30,30 +30,7 @@ pub(super) enum Hangup {
     Unnamed,
 }
 
-/// A connection's end before a request, with the name that it asked for, as far as it got.
-#[derive(Debug)]
-pub(super) struct Ended {
-    pub hangup: Hangup,
-    pub server_name: Option<String>,
-}
-
-impl From<Hangup> for Ended {
-    fn from(hangup: Hangup) -> Self {
-        Self {
-            hangup,
-            server_name: None,
-        }
-    }
-}
-
 impl Hangup {
-    pub(super) const fn of(self, server_name: String) -> Ended {
-        Ended {
-            hangup: self,
-            server_name: Some(server_name),
-        }
-    }
-
     pub(super) const ALL: [Self; 17] = [
         Self::DisguisedSnowflake,
         Self::BadHttp,

@@ -78,7 +78,7 @@ async fn forward(
         .await?;
     let mut admitted = admit(unmasked, &operation)?;
     let summary = admitted.summary();
-    own(connection, services, session, &operation, summary);
+    own(connection, services, session, &operation, summary)?;
     exchange.returned(summary.query_id.clone(), summary.rows);
     let tokens = match (admitted.take_chunks(), admitted.summary().query_id.clone()) {
         (None, _) => None,
@@ -124,13 +124,13 @@ pub(super) fn admit(
 ) -> Result<Admitted, Refusal> {
     let admitted = mask::admit(unmasked, asked(operation)).map_err(|error| match error {
         MaskError::Answer(ResultError::FileTransfer) => caller::file_transfer(),
-        MaskError::Answer(_) | MaskError::Kind => bad_answer(&error),
+        MaskError::Answer(_) | MaskError::Foreign | MaskError::Kind => bad_answer(&error),
     })?;
     let summary = admitted.summary();
     if answers(operation, summary.query_id.as_ref()) {
         Ok(admitted)
     } else {
-        Err(bad_answer(&MaskError::Kind))
+        Err(bad_answer(&MaskError::Foreign))
     }
 }
 
@@ -151,23 +151,26 @@ fn answers(operation: &Operation, answered: Option<&QueryId>) -> bool {
     }
 }
 
-/// Notes whose results an answer speaks of: those of the statement that was sent.
+/// Notes whose results an answer speaks of: those of the statement that was sent. An answer with
+/// another principal's result is withheld: whoever sends a request id of another session's, which
+/// may share its Snowflake user, must not be handed what that session asked for.
 fn own(
     connection: &Connection,
     services: &Services,
     session: &Session,
     operation: &Operation,
     summary: &result::Admitted,
-) {
+) -> Result<(), Refusal> {
+    let (key, now) = (&connection.key, Instant::now());
+    for id in made(operation, summary) {
+        if !services.results.own(id, key, &session.account, now) {
+            return Err(bad_answer(&MaskError::Foreign));
+        }
+    }
     if let (Operation::Query(query), Some(id)) = (operation, &summary.query_id) {
         session.requests.ran_as(&query.request_id, id);
     }
-    let now = Instant::now();
-    for id in made(operation, summary) {
-        services
-            .results
-            .own(id, &connection.key, &session.account, now);
-    }
+    Ok(())
 }
 
 /// The ids of results that the operation made: of the statement itself, and of the statements in

@@ -77,12 +77,7 @@ mod tests {
     use super::*;
 
     fn key(workload: &str) -> PrincipalKey {
-        PrincipalKey {
-            workload: workload.to_owned(),
-            anchor: "/agents".to_owned(),
-            user: None,
-            netns_cookie: 1,
-        }
+        PrincipalKey::for_test(workload)
     }
 
     #[test]

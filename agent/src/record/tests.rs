@@ -19,7 +19,7 @@ use super::segment::{Draft, Storage, Tail, encode_header};
 use super::{Decided, Ending, Opening, Outcome, RecordError, Recorder, read};
 use crate::config;
 use crate::policy::{Denial, Permit};
-use crate::snowflake::{Operation, Query, RequestId};
+use crate::snowflake::{Operation, Query};
 
 fn config(dir: &Path, segment_bytes_max: u64) -> config::Record {
     let durability = config::Durability::BeforeForward;
@@ -31,19 +31,7 @@ fn config(dir: &Path, segment_bytes_max: u64) -> config::Record {
 }
 
 fn query(text: &str) -> Operation {
-    Operation::Query(Box::new(Query {
-        request_id: RequestId("r-1".to_owned()),
-        text: text.to_owned(),
-        describe_only: false,
-        asynchronous: false,
-        sequence_id: None,
-        query_submission_time: None,
-        parameters: Vec::new(),
-        bindings: None,
-        query_context: None,
-        is_internal: false,
-        retry_count: 0,
-    }))
+    Operation::Query(Box::new(Query::for_test("r-1", text)))
 }
 
 fn ending(outcome: Outcome) -> Ending {

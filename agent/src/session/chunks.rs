@@ -178,12 +178,7 @@ mod tests {
     use crate::session::{NewSession, Registry};
 
     fn key(workload: &str) -> PrincipalKey {
-        PrincipalKey {
-            workload: workload.to_owned(),
-            anchor: "/agents".to_owned(),
-            user: None,
-            netns_cookie: 1,
-        }
+        PrincipalKey::for_test(workload)
     }
 
     #[tokio::test(start_paused = true)]

@@ -118,19 +118,7 @@ mod tests {
     use super::*;
 
     fn query(request: &str, text: &str) -> Query {
-        Query {
-            request_id: RequestId(request.to_owned()),
-            text: text.to_owned(),
-            describe_only: false,
-            asynchronous: false,
-            sequence_id: None,
-            query_submission_time: None,
-            parameters: Vec::new(),
-            bindings: None,
-            query_context: None,
-            is_internal: false,
-            retry_count: 0,
-        }
+        Query::for_test(request, text)
     }
 
     #[test]

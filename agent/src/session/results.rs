@@ -27,13 +27,21 @@ struct Inner {
     order: VecDeque<QueryId>,
 }
 
+impl Owner {
+    fn is(&self, key: &PrincipalKey, account: &str) -> bool {
+        self.key == *key && self.account == account
+    }
+}
+
 /// The owners of results.
 #[derive(Debug, Default)]
 pub struct Results(Mutex<Inner>);
 
 impl Results {
-    /// Notes whose statement made a result. An id that is owned already keeps its owner.
-    pub fn own(&self, id: &QueryId, key: &PrincipalKey, account: &str, now: Instant) {
+    /// Notes whose statement made a result; false when it is another principal's. An id that is owned
+    /// already keeps its owner.
+    #[must_use]
+    pub fn own(&self, id: &QueryId, key: &PrincipalKey, account: &str, now: Instant) -> bool {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(oldest) = inner.order.front() {
             let expired = inner
@@ -47,15 +55,17 @@ impl Results {
                 inner.owners.remove(&oldest);
             }
         }
-        if !inner.owners.contains_key(id) {
-            inner.order.push_back(id.clone());
-            let owner = Owner {
-                key: key.clone(),
-                account: account.to_owned(),
-                until: now + KEPT,
-            };
-            inner.owners.insert(id.clone(), owner);
+        if let Some(owner) = inner.owners.get(id) {
+            return owner.is(key, account);
         }
+        inner.order.push_back(id.clone());
+        let owner = Owner {
+            key: key.clone(),
+            account: account.to_owned(),
+            until: now + KEPT,
+        };
+        inner.owners.insert(id.clone(), owner);
+        true
     }
 
     /// Whether a principal may name this result. An id that is not known may not be named.
@@ -65,7 +75,7 @@ impl Results {
         inner
             .owners
             .get(id)
-            .is_some_and(|owner| owner.key == *key && owner.account == account)
+            .is_some_and(|owner| owner.is(key, account))
     }
 }
 
@@ -74,12 +84,7 @@ mod tests {
     use super::*;
 
     fn key(workload: &str) -> PrincipalKey {
-        PrincipalKey {
-            workload: workload.to_owned(),
-            anchor: "/agents".to_owned(),
-            user: None,
-            netns_cookie: 1,
-        }
+        PrincipalKey::for_test(workload)
     }
 
     #[tokio::test(start_paused = true)]
@@ -88,8 +93,9 @@ mod tests {
         let id = QueryId::parse("01b00000-0000-0000-0000-000000000001").unwrap();
         let now = Instant::now();
         assert!(!results.may_use(&id, &key("a"), "acct"));
-        results.own(&id, &key("a"), "acct", now);
-        results.own(&id, &key("b"), "acct", now);
+        assert!(results.own(&id, &key("a"), "acct", now));
+        assert!(results.own(&id, &key("a"), "acct", now));
+        assert!(!results.own(&id, &key("b"), "acct", now));
         assert!(results.may_use(&id, &key("a"), "acct"));
         assert!(!results.may_use(&id, &key("b"), "acct"));
         assert!(!results.may_use(&id, &key("a"), "other"));
@@ -101,8 +107,8 @@ mod tests {
         let first = QueryId::parse("01b00000-0000-0000-0000-000000000001").unwrap();
         let second = QueryId::parse("01b00000-0000-0000-0000-000000000002").unwrap();
         let now = Instant::now();
-        results.own(&first, &key("a"), "acct", now);
-        results.own(&second, &key("a"), "acct", now + KEPT);
+        assert!(results.own(&first, &key("a"), "acct", now));
+        assert!(results.own(&second, &key("a"), "acct", now + KEPT));
         assert!(!results.may_use(&first, &key("a"), "acct"));
         assert!(results.may_use(&second, &key("a"), "acct"));
     }

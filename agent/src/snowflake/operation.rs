@@ -157,6 +157,26 @@ impl Query {
     }
 }
 
+#[cfg(test)]
+impl Query {
+    /// A statement with nothing but its text.
+    pub(crate) fn for_test(request_id: &str, text: &str) -> Self {
+        Self {
+            request_id: RequestId(request_id.to_owned()),
+            text: text.to_owned(),
+            describe_only: false,
+            asynchronous: false,
+            sequence_id: None,
+            query_submission_time: None,
+            parameters: Vec::new(),
+            bindings: None,
+            query_context: None,
+            is_internal: false,
+            retry_count: 0,
+        }
+    }
+}
+
 /// Which statement to cancel.
 #[derive(Clone, Debug)]
 pub enum Abort {

@@ -80,14 +80,7 @@ impl Upstream {
                 })
         };
         let work = self.exchange.json(session.endpoint(), next);
-        let outcome = tokio::time::timeout(self.timeout, work)
-            .await
-            .unwrap_or_else(|_elapsed| {
-                Err(UpstreamError::Timeout {
-                    host: host.to_owned(),
-                    timeout: self.timeout,
-                })
-            });
+        let outcome = self.bounded(host, work).await;
         let outcome = outcome
             .map(|received| Zeroizing::new(received.body))
             .and_then(|body| match renew::parse_answer(&body) {

@@ -245,6 +245,22 @@ impl Upstream {
         ))
     }
 
+    /// Bounds the whole of an operation.
+    pub(super) async fn bounded<T>(
+        &self,
+        host: &str,
+        work: impl Future<Output = Result<T, UpstreamError>> + Send,
+    ) -> Result<T, UpstreamError> {
+        tokio::time::timeout(self.timeout, work)
+            .await
+            .unwrap_or_else(|_elapsed| {
+                Err(UpstreamError::Timeout {
+                    host: host.to_owned(),
+                    timeout: self.timeout,
+                })
+            })
+    }
+
     /// Bounds the whole of an operation, and counts it.
     pub(super) async fn timed<T>(
         &self,
@@ -252,14 +268,7 @@ impl Upstream {
         work: impl Future<Output = Result<T, UpstreamError>> + Send,
     ) -> Result<T, UpstreamError> {
         let begin = Instant::now();
-        let outcome = tokio::time::timeout(self.timeout, work)
-            .await
-            .unwrap_or_else(|_elapsed| {
-                Err(UpstreamError::Timeout {
-                    host: host.to_owned(),
-                    timeout: self.timeout,
-                })
-            });
+        let outcome = self.bounded(host, work).await;
         if let Some(metrics) = &self.exchange.metrics {
             metrics.request(&outcome, begin.elapsed());
         }

@@ -3,12 +3,7 @@
 use super::*;
 
 fn key(workload: &str) -> PrincipalKey {
-    PrincipalKey {
-        workload: workload.to_owned(),
-        anchor: format!("/agents/{workload}"),
-        user: None,
-        netns_cookie: 1,
-    }
+    PrincipalKey::for_test(workload)
 }
 
 fn new(workload: &str) -> NewSession<()> {

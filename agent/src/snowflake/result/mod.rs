@@ -24,8 +24,6 @@ pub enum Asked<'a> {
     Result,
     Monitor(&'a QueryId),
     Abort,
-    Close,
-    Heartbeat,
 }
 
 /// An answer that may be shown to the mask and then to the client.
@@ -154,8 +152,8 @@ pub fn admit(body: &Bytes, asked: Asked<'_>) -> Result<Admitted, ResultError> {
         return Ok(admitted);
     }
     match asked {
-        // Nothing in these answers is for the client but that it worked.
-        Asked::Abort | Asked::Close | Asked::Heartbeat => return Ok(admitted),
+        // Nothing in this answer is for the client but that it worked.
+        Asked::Abort => return Ok(admitted),
         Asked::Monitor(id) => {
             let data = data.ok_or(JsonError::Field("data"))?;
             admitted.data = Some(vec![("queries".to_owned(), monitor::clean(&data, id)?)]);
@@ -186,11 +184,6 @@ impl Admitted {
         };
         let set = std::mem::replace(&mut chunks.set, empty);
         (!set.urls.is_empty()).then_some(set)
-    }
-
-    #[must_use]
-    pub const fn has_chunks(&self) -> bool {
-        self.chunks.is_some()
     }
 
     /// Writes the client's answer.

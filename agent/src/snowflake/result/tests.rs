@@ -299,13 +299,11 @@ fn monitoring_shows_the_asked_query_and_only_what_drivers_read() {
 #[test]
 fn answers_that_only_say_that_it_worked_carry_nothing_else() {
     let body = r#"{"data":{"rowset":[["1"]]},"code":null,"message":null,"success":true}"#;
-    for asked in [Asked::Abort, Asked::Close, Asked::Heartbeat] {
-        let text = render(admit(&body.into(), asked).unwrap());
-        assert_eq!(
-            text,
-            r#"{"data":null,"code":null,"message":null,"success":true}"#
-        );
-    }
+    let text = render(admit(&body.into(), Asked::Abort).unwrap());
+    assert_eq!(
+        text,
+        r#"{"data":null,"code":null,"message":null,"success":true}"#
+    );
 }
 
 proptest::proptest! {

@@ -13,8 +13,6 @@ pub(crate) fn request(method: Method, target: &str, body: &str) -> CanonicalRequ
             .into_owned()
             .collect(),
         authorization: None,
-        user_agent: None,
-        accept: None,
         headers: Vec::new(),
         body: Bytes::copy_from_slice(body.as_bytes()),
     }

@@ -17,7 +17,7 @@ use self::server::{Reply, Seen, Server};
 use super::*;
 use crate::config::{Credential, CredentialKind, Limits, SecretSource};
 use crate::credential::{Proof, Secret};
-use crate::snowflake::{Login, Operation, Query, QueryId, RequestId};
+use crate::snowflake::{Login, Operation, Query, QueryId};
 
 const HOST: &str = "acct.snowflakecomputing.com";
 const LOGIN: &str = "POST /session/v1/login-request";
@@ -93,19 +93,9 @@ fn login_as(role: Option<&str>) -> Login {
 }
 
 fn query() -> Operation {
-    Operation::Query(Box::new(Query {
-        request_id: RequestId("11111111-2222-3333-4444-555555555555".to_owned()),
-        text: "SELECT 1".to_owned(),
-        describe_only: false,
-        asynchronous: false,
-        sequence_id: Some(1),
-        query_submission_time: None,
-        parameters: Vec::new(),
-        bindings: None,
-        query_context: None,
-        is_internal: false,
-        retry_count: 0,
-    }))
+    let mut query = Query::for_test("11111111-2222-3333-4444-555555555555", "SELECT 1");
+    query.sequence_id = Some(1);
+    Operation::Query(Box::new(query))
 }
 
 fn target(server: &Server) -> Target {
