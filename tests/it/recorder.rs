@@ -1,9 +1,7 @@
 //! A recorder that cannot write: nothing is forwarded any more, and everyone is told why.
 
-use nix::sys::statvfs::statvfs;
 use serde_json::json;
-use tests::process;
-use tests::{Environment, wait};
+use tests::Environment;
 
 use crate::bench::{Bench, Plan};
 
