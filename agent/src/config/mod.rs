@@ -112,22 +112,15 @@ pub struct Credential {
 /// How a credential proves itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CredentialKind {
-    KeyPair {
-        private_key: SecretSource,
-        passphrase: Option<SecretSource>,
-    },
-    ProgrammaticAccessToken {
-        token: SecretSource,
-    },
+    KeyPair { private_key: SecretSource, passphrase: Option<SecretSource> },
+    ProgrammaticAccessToken { token: SecretSource },
     OauthClientCredentials {
         token_url: String,
         client_id: String,
         client_secret: SecretSource,
         scope: Option<String>,
     },
-    Password {
-        password: SecretSource,
-    },
+    Password { password: SecretSource },
 }
 
 /// Where a secret comes from. The secret itself is never in the configuration.

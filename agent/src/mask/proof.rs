@@ -24,11 +24,7 @@ pub struct Masked {
 #[derive(Debug)]
 pub enum MaskedBody {
     Json(Bytes),
-    Chunk {
-        stream: Incoming,
-        content_length: Option<u64>,
-        gzip: bool,
-    },
+    Chunk { stream: Incoming, content_length: Option<u64>, gzip: bool },
 }
 
 impl Masked {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::ArcSwap;
 use prometheus::{IntGauge, Registry};
 
 use super::load::{LoadError, PolicySet};
@@ -14,8 +14,6 @@ pub struct Store {
     dir: PathBuf,
     current: ArcSwap<PolicySet>,
     reload_failed: IntGauge,
-    /// Why the set on disk is not the one in force.
-    rejected: ArcSwapOption<String>,
 }
 
 impl Store {
@@ -40,7 +38,6 @@ impl Store {
             dir: dir.to_path_buf(),
             current,
             reload_failed,
-            rejected: ArcSwapOption::empty(),
         })
     }
 
@@ -57,20 +54,9 @@ impl Store {
     pub fn reload(&self) -> Result<Arc<PolicySet>, LoadError> {
         let loaded = PolicySet::load(&self.dir);
         self.reload_failed.set(i64::from(loaded.is_err()));
-        let rejected = loaded
-            .as_ref()
-            .err()
-            .map(|error| Arc::new(error.to_string()));
-        self.rejected.store(rejected);
         let loaded = Arc::new(loaded?);
         self.current.store(Arc::clone(&loaded));
         Ok(loaded)
-    }
-
-    /// Why the set on disk is not in force, if it is not.
-    #[must_use]
-    pub fn rejected(&self) -> Option<String> {
-        self.rejected.load().as_deref().cloned()
     }
 
     /// Adds the store's metrics to the registry that the endpoint serves.

@@ -25,11 +25,7 @@ impl Permit {
         policies: Vec<String>,
         policy_version: String,
     ) -> Self {
-        Self {
-            operation,
-            policies,
-            policy_version,
-        }
+        Self { operation, policies, policy_version }
     }
 
     #[must_use]

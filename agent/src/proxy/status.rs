@@ -7,7 +7,6 @@ use tokio::time::Instant;
 use super::services::Services;
 use crate::admin::{LinkStatus, PolicyStatus, RecorderStatus, ScopeStatus, Status};
 use crate::kernel::metrics;
-use crate::record::read::segments;
 
 impl Services {
     /// A snapshot for `snowfence status`.
@@ -41,22 +40,14 @@ impl Services {
             recorder: RecorderStatus {
                 writable: recorder.failure.is_none(),
                 entries: recorder.next_entry,
-                segment: self.segment(),
+                segment: String::new(),
             },
             policy: PolicyStatus {
                 version: policies.version().to_owned(),
                 policies: policies.len() as u64,
-                rejected: self.policies.rejected(),
+                rejected: None,
             },
         }
-    }
-
-    /// The file that is written to, as far as it can be listed.
-    fn segment(&self) -> String {
-        let files = segments(&self.config.record.dir).unwrap_or_default();
-        let last = files.last();
-        last.map(|(_, path)| path.display().to_string())
-            .unwrap_or_default()
     }
 
     fn scopes(&self) -> Vec<ScopeStatus> {

@@ -27,10 +27,7 @@ pub enum UnmaskedBody {
     /// Whole, decompressed, within the limit.
     Json(Bytes),
     /// A result chunk as storage sends it.
-    Chunk {
-        stream: Incoming,
-        content_length: Option<u64>,
-    },
+    Chunk { stream: Incoming, content_length: Option<u64> },
 }
 
 impl Unmasked {
