@@ -147,6 +147,15 @@ impl Bench {
         assert_eq!(rows, json!([["42"]]), "{}", self.daemon.log());
     }
 
+    /// What `snowfence status` says.
+    #[track_caller]
+    pub(crate) fn status(&self) -> Value {
+        let client = self.environment.outside(layout::snowfence());
+        let client = client.args(["status", "--json", "--config"]);
+        let output = client.arg(&self.daemon.files().config).output().unwrap();
+        serde_json::from_str(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
+    }
+
     /// Waits until a sample (`name{label="value"}`) has the value.
     #[track_caller]
     pub(crate) fn await_metric(&self, sample: &str, expected: f64) {

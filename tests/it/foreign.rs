@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tests::wait;
+use tests::{Client, wait};
 
 use crate::bench::{Bench, Plan, reported};
 
@@ -71,19 +71,35 @@ fn not_yours(id: &Value) -> Value {
 fn what_one_workload_got_is_useless_to_another() {
     let bench = Bench::with("foreign", &CHUNKED);
     let loot = bench.ask(OWNER);
-    let use_it = |how: &str| {
-        let client = bench.python_in_child(USER).args([&loot.to_string(), how]);
+    let run = |client: Client, how: &str| {
+        let client = client.args([&loot.to_string(), how]);
         reported(&client.output().unwrap())
     };
+    assert_stolen(&bench, &run(bench.python_in_child(USER), "stolen"));
+    assert_own(&bench, &loot, &run(bench.python_in_child(USER), "own"));
 
-    // With the owner's token.
+    let owner = run(bench.python(USER), "stolen");
+    for what in ["statement", "result", "scan", "monitor", "abort", "close"] {
+        assert_eq!(owner[what], json!([200, null, null]), "{what} by the owner");
+    }
+    assert_eq!(owner["chunk"], 200);
+    let closed = wait::until("the logout", Duration::from_secs(5), || {
+        let state = bench.control("GET", "/state", &Value::Null);
+        Ok((state["sessions"][0]["closed"] == true).then_some(()))
+    });
+    closed.unwrap();
+    bench.assert_record_is_whole();
+}
+
+/// The owner's token says nothing to anybody else.
+#[track_caller]
+fn assert_stolen(bench: &Bench, answers: &Value) {
     let gone = json!([
         200,
         "390111",
         "Session no longer exists.  New login required to access the service."
     ]);
-    let stolen = use_it("stolen");
-    for (what, answer) in stolen.as_object().unwrap() {
+    for (what, answer) in answers.as_object().unwrap() {
         let expected = if what == "chunk" {
             json!(404)
         } else {
@@ -91,12 +107,13 @@ fn what_one_workload_got_is_useless_to_another() {
         };
         assert_eq!(answer, &expected, "{what} with a stolen token");
     }
+    let sample = |labels: &str| format!("snowfence_requests_total{{{labels}}}");
     bench.await_metric(
-        "snowfence_requests_total{operation=\"chunk\",outcome=\"chunk_unknown\"}",
+        &sample("operation=\"chunk\",outcome=\"chunk_unknown\""),
         1.0,
     );
     bench.await_metric(
-        "snowfence_requests_total{operation=\"query\",outcome=\"foreign_token\"}",
+        &sample("operation=\"query\",outcome=\"foreign_token\""),
         2.0,
     );
     let frames = bench.await_endings("foreign_token", 7);
@@ -109,42 +126,26 @@ fn what_one_workload_got_is_useless_to_another() {
         "what was asked is recorded"
     );
     assert_eq!(refused.payload["caller"]["workload"], "other");
+}
 
-    // With a token of its own, which is of the same upstream user.
-    let own = use_it("own");
-    assert_eq!(own["statement"], json!([200, null, null]));
-    assert_eq!(own["result"], not_yours(&loot["query"]));
-    assert_eq!(own["scan"], not_yours(&loot["query"]));
-    assert_eq!(own["monitor"], not_yours(&loot["query"]));
-    assert_eq!(own["abort"], not_yours(&loot["running"]));
-    let nothing = "Snowfence: no statement of this session has this request id, so there is nothing to cancel";
-    assert_eq!(own["abort by request"], json!([200, "000605", nothing]));
-    assert_eq!(own["chunk"], 404);
+/// A token of one's own does not open it either, though both are the same user upstream.
+#[track_caller]
+fn assert_own(bench: &Bench, loot: &Value, answers: &Value) {
+    assert_eq!(answers["statement"], json!([200, null, null]));
+    for what in ["result", "scan", "monitor"] {
+        assert_eq!(answers[what], not_yours(&loot["query"]), "{what}");
+    }
+    assert_eq!(answers["abort"], not_yours(&loot["running"]));
+    let nothing = "Snowfence: no statement of this session has this request id, so there is \
+                   nothing to cancel";
+    assert_eq!(answers["abort by request"], json!([200, "000605", nothing]));
+    assert_eq!(answers["chunk"], 404);
     bench.await_endings("foreign_query", 4);
     let received = bench.warehouse.received().unwrap();
-    let reached = |text: &Value| {
-        let text = text.as_str().unwrap();
-        let names = |row: &&Value| row["path"].as_str().is_some_and(|path| path.contains(text));
-        received.iter().filter(names).count()
-    };
-    assert_eq!(
-        reached(&loot["query"]),
-        0,
-        "nothing of it reached the upstream"
-    );
-    assert_eq!(reached(&loot["running"]), 0);
-
-    // The owner can do all of it.
-    let owner = bench.python(USER).args([&loot.to_string(), "stolen"]);
-    let owner = reported(&owner.output().unwrap());
-    for what in ["statement", "result", "scan", "monitor", "abort", "close"] {
-        assert_eq!(owner[what], json!([200, null, null]), "{what} by the owner");
+    for id in [&loot["query"], &loot["running"]] {
+        let id = id.as_str().unwrap();
+        let names = |row: &&Value| row["path"].as_str().is_some_and(|path| path.contains(id));
+        let reached = received.iter().filter(names).count();
+        assert_eq!(reached, 0, "nothing of it reached the upstream");
     }
-    assert_eq!(owner["chunk"], 200);
-    let closed = wait::until("the logout", Duration::from_secs(5), || {
-        let state = bench.control("GET", "/state", &Value::Null);
-        Ok((state["sessions"][0]["closed"] == true).then_some(()))
-    });
-    assert!(closed.is_ok());
-    bench.assert_record_is_whole();
 }

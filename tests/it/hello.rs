@@ -97,6 +97,13 @@ report(rest(stream).split('\r\n'))",
         "http",
         1,
     );
+    bench.assert_serves();
+    bench.assert_record_is_whole();
+}
+
+#[test]
+fn a_hello_that_is_not_for_us_is_refused_and_recorded() {
+    let bench = Bench::with("unnamed", &QUICK);
     check(
         &bench,
         r"

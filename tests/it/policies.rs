@@ -54,7 +54,14 @@ fn a_bad_set_leaves_the_old_one_in_force() {
     assert!(rejected.contains("policy.cedar:2:"), "{rejected}");
     assert!(rejected.contains("raed"), "{rejected}");
 
+    let rejected = bench.status()["policy"]["rejected"].clone();
+    assert!(
+        rejected.as_str().unwrap().contains("policy.cedar:2:"),
+        "{rejected}"
+    );
+
     reload(&bench, ALLOW_ALL, "\"policies loaded\"");
+    assert_eq!(bench.status()["policy"]["rejected"], Value::Null);
     assert_eq!(ask(&bench), json!([true, true]));
     bench.await_metric("snowfence_policy_reload_failed", 0.0);
     bench.assert_record_is_whole();

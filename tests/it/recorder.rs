@@ -1,9 +1,7 @@
 //! A recorder that cannot write: nothing is forwarded any more, and everyone is told why.
 
-use nix::sys::statvfs::statvfs;
 use serde_json::json;
-use tests::process;
-use tests::{Environment, wait};
+use tests::Environment;
 
 use crate::bench::{Bench, Plan};
 
@@ -49,12 +47,8 @@ fn a_full_disk_refuses_everything_and_forwards_nothing() {
     bench.await_metric("snowfence_record_failures_total", 1.0);
     let labels = "{operation=\"query\",outcome=\"recorder_failed\"}";
     bench.await_metric(&format!("snowfence_requests_total{labels}"), 2.0);
-    let status = bench.environment.outside(tests::layout::snowfence());
-    let config = &bench.daemon.files().config;
-    let status = status.args(["status", "--json", "--config"]).arg(config);
-    let status = status.output().unwrap().stdout;
-    assert!(
-        status.contains("\"writable\":false") || status.contains("\"writable\": false"),
-        "{status}"
-    );
+    let recorder = bench.status()["recorder"].clone();
+    assert_eq!(recorder["writable"], false, "{recorder}");
+    let segment = recorder["segment"].as_str().unwrap();
+    assert!(segment.ends_with(".sfr"), "{recorder}");
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
-use tests::{Environment, layout, process};
+use tests::{Environment, Output, layout, process};
 
 use crate::bench::{Bench, PASSWORD, Plan, reported, write_private};
 
@@ -34,6 +34,8 @@ name = "MACHINE"
 oauth_client_id = "machine"
 oauth_client_secret = "real-client-secret-of-machine-4711"
 "#;
+
+const CREDENTIALS: &str = include_str!("credentials.toml");
 
 /// Logs in with each credential, and with each that works runs a statement, fetches a chunk of its
 /// result and renews the tokens.
@@ -79,94 +81,6 @@ fn make_key(dir: &Path, name: &str) {
         &["pkey", "-pubout", "-in", private.to_str().unwrap()],
         &public,
     );
-}
-
-fn credentials(dir: &Path) -> String {
-    let mut text = String::new();
-    let mut add = |name: &str, kind: &str, user: &str, secrets: &str| {
-        let secrets = secrets.replace("DIR", dir.to_str().unwrap());
-        text.push_str(&format!(
-            "[[credential]]\nname = \"{name}\"\naccount = \"testorg-testacct\"\n\
-             kind = \"{kind}\"\n{user}\n{secrets}\n"
-        ));
-    };
-    let oauth = "token_url = \"https://testorg-testacct.snowflakecomputing.com/oauth/token-request\"\n\
-                 client_id = \"machine\"\n";
-    let locked = "private_key = { file = \"DIR/locked.p8\" }\n";
-    let keyed = "user = \"KEYED\"";
-    add(
-        "c",
-        "password",
-        "user = \"ANALYST\"",
-        "password = { file = \"DIR/password\" }",
-    );
-    add(
-        "keyed",
-        "key-pair",
-        keyed,
-        "private_key = { file = \"DIR/keyed.p8\" }",
-    );
-    let passphrase = "passphrase = { command = [\"/bin/cat\", \"DIR/passphrase\"] }";
-    add(
-        "locked",
-        "key-pair",
-        "user = \"LOCKED\"",
-        &format!("{locked}{passphrase}"),
-    );
-    let pat = "programmatic-access-token";
-    add(
-        "bearer",
-        pat,
-        "user = \"BEARER\"",
-        "token = { systemd = \"bearer\" }",
-    );
-    let secret = "client_secret = { command = [\"/bin/cat\", \"DIR/client_secret\"] }";
-    add(
-        "machine",
-        "oauth-client-credentials",
-        "",
-        &format!("{oauth}{secret}"),
-    );
-
-    add(
-        "bad-password",
-        "password",
-        "user = \"ANALYST\"",
-        "password = { file = \"DIR/wrong\" }",
-    );
-    add(
-        "bad-key",
-        "key-pair",
-        keyed,
-        "private_key = { file = \"DIR/stranger.p8\" }",
-    );
-    let passphrase = "passphrase = { command = [\"/bin/cat\", \"DIR/wrong\"] }";
-    add(
-        "bad-phrase",
-        "key-pair",
-        "user = \"LOCKED\"",
-        &format!("{locked}{passphrase}"),
-    );
-    add(
-        "bad-token",
-        pat,
-        "user = \"BEARER\"",
-        "token = { file = \"DIR/wrong\" }",
-    );
-    let secret = "client_secret = { file = \"DIR/wrong\" }";
-    add(
-        "bad-client",
-        "oauth-client-credentials",
-        "",
-        &format!("{oauth}{secret}"),
-    );
-    add(
-        "no-secret",
-        "password",
-        keyed,
-        "password = { command = [\"/bin/false\"] }",
-    );
-    text
 }
 
 fn write_secrets(dir: &Path) {
@@ -244,6 +158,35 @@ fn forbidden(bench: &Bench) -> BTreeSet<String> {
     secrets
 }
 
+/// Everything that anybody but the daemon can read.
+fn outputs(bench: &Bench, client: &Output) -> Vec<(&'static str, String)> {
+    let shell = |command: &[&str]| {
+        let client = bench.environment.outside(layout::snowfence()).args(command);
+        let output = client.arg("--config").arg(&bench.daemon.files().config);
+        let output = output.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        output.stdout
+    };
+    let mut outputs = vec![
+        ("the client", format!("{}{}", client.stdout, client.stderr)),
+        ("the metrics", bench.daemon.metrics().unwrap()),
+        ("the status", shell(&["status", "--json"])),
+        ("the configuration", shell(&["config", "show"])),
+        ("the log", bench.daemon.log()),
+    ];
+    bench.assert_record_is_whole();
+    for entry in fs::read_dir(&bench.daemon.files().record).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "sfr") {
+            continue;
+        }
+        let bytes = fs::read(path).unwrap();
+        outputs.push(("the record", String::from_utf8_lossy(&bytes).into_owned()));
+    }
+    assert!(bench.daemon.log().contains("\"TRACE\""), "all of the log");
+    outputs
+}
+
 #[test]
 fn every_credential_works_and_no_secret_leaves_the_daemon() {
     let environment = Environment::new("secrets").unwrap();
@@ -256,7 +199,7 @@ fn every_credential_works_and_no_secret_leaves_the_daemon() {
     ];
     let plan = Plan {
         warehouse: WAREHOUSE,
-        credentials: Some(&credentials(&dir)),
+        credentials: Some(&CREDENTIALS.replace("DIR", dir.to_str().unwrap())),
         variables: &variables,
         ..Plan::default()
     };
@@ -287,30 +230,7 @@ fn every_credential_works_and_no_secret_leaves_the_daemon() {
         assert!(message.contains(&format!("`{name}`")), "{name}: {message}");
         println!("{name}: {message}");
     }
-    let shell = |command: &[&str]| {
-        let client = bench.environment.outside(layout::snowfence()).args(command);
-        let output = client.arg("--config").arg(&bench.daemon.files().config);
-        let output = output.output().unwrap();
-        assert!(output.status.success(), "{output:?}");
-        output.stdout
-    };
-    let mut outputs = vec![
-        ("the client", format!("{}{}", output.stdout, output.stderr)),
-        ("the metrics", bench.daemon.metrics().unwrap()),
-        ("the status", shell(&["status", "--json"])),
-        ("the configuration", shell(&["config", "show"])),
-        ("the log", bench.daemon.log()),
-    ];
-    bench.assert_record_is_whole();
-    for entry in fs::read_dir(&bench.daemon.files().record).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_none_or(|extension| extension != "sfr") {
-            continue;
-        }
-        let bytes = fs::read(path).unwrap();
-        outputs.push(("the record", String::from_utf8_lossy(&bytes).into_owned()));
-    }
-    assert!(bench.daemon.log().contains("\"TRACE\""), "all of the log");
+    let outputs = outputs(&bench, &output);
     let secrets = forbidden(&bench);
     println!("{} secrets in {} outputs", secrets.len(), outputs.len());
     for (name, text) in &outputs {

@@ -52,6 +52,15 @@ struct Case {
     executions: usize,
 }
 
+const fn case(sql: &'static str, fault: Value, seen: Value, executions: usize) -> Case {
+    Case {
+        sql,
+        fault,
+        seen,
+        executions,
+    }
+}
+
 /// Runs the cases in one session of the stock driver; before the last, tokens expire.
 #[track_caller]
 fn check(bench: &Bench, expire: &str, cases: &[Case]) {
@@ -99,9 +108,19 @@ fn check(bench: &Bench, expire: &str, cases: &[Case]) {
 /// Three tries of three seconds, for each of the slow cases.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// The error of a driver for one of our own refusals.
-fn failed(class: &str, errno: u32, state: &str, message: &str) -> Value {
-    json!([class, errno, state, format!("Snowfence: {message}")])
+/// The error of the driver for one of our own refusals.
+fn failed(errno: u32, state: &str, message: &str) -> Value {
+    json!([
+        "ProgrammingError",
+        errno,
+        state,
+        format!("Snowfence: {message}")
+    ])
+}
+
+/// The same for an upstream that failed.
+fn gone(message: &str) -> Value {
+    failed(610, "08006", message)
 }
 
 const HOST: &str = "testorg-testacct.snowflakecomputing.com";
@@ -113,42 +132,42 @@ fn a_failure_that_passes_is_not_seen_and_the_statement_runs_once() {
         &bench,
         "session",
         &[
-            Case {
-                sql: "select 'reset'",
-                fault: json!({"kind": "reset"}),
-                seen: json!([["reset"]]),
-                executions: 1,
-            },
-            Case {
-                sql: "select 'answer lost'",
-                fault: json!({"kind": "reset_after"}),
-                seen: json!([["answer lost"]]),
-                executions: 1,
-            },
-            Case {
-                sql: "select '503'",
-                fault: json!({"kind": "status", "count": 2}),
-                seen: json!([["503"]]),
-                executions: 1,
-            },
-            Case {
-                sql: "select 'truncated'",
-                fault: json!({"kind": "truncate"}),
-                seen: json!([["truncated"]]),
-                executions: 1,
-            },
-            Case {
-                sql: "select 'in progress'",
-                fault: json!({"kind": "in_progress"}),
-                seen: json!([["in progress"]]),
-                executions: 1,
-            },
-            Case {
-                sql: "select 'session expired'",
-                fault: Value::Null,
-                seen: json!([["session expired"]]),
-                executions: 1,
-            },
+            case(
+                "select 'reset'",
+                json!({"kind": "reset"}),
+                json!([["reset"]]),
+                1,
+            ),
+            case(
+                "select 'answer lost'",
+                json!({"kind": "reset_after"}),
+                json!([["answer lost"]]),
+                1,
+            ),
+            case(
+                "select '503'",
+                json!({"kind": "status", "count": 2}),
+                json!([["503"]]),
+                1,
+            ),
+            case(
+                "select 'truncated'",
+                json!({"kind": "truncate"}),
+                json!([["truncated"]]),
+                1,
+            ),
+            case(
+                "select 'in progress'",
+                json!({"kind": "in_progress"}),
+                json!([["in progress"]]),
+                1,
+            ),
+            case(
+                "select 'session expired'",
+                Value::Null,
+                json!([["session expired"]]),
+                1,
+            ),
         ],
     );
 }
@@ -160,58 +179,40 @@ fn a_failure_that_stays_is_one_clean_error() {
         &bench,
         "all",
         &[
-            Case {
-                sql: "select 'always 503'",
-                fault: json!({"kind": "status", "count": 100}),
-                seen: failed(
-                    "ProgrammingError",
-                    610,
-                    "08006",
-                    &format!("`{HOST}` answered with HTTP status 503"),
-                ),
-                executions: 0,
-            },
-            Case {
-                sql: "select 'redirect'",
-                fault: json!({"kind": "status", "status": 302}),
-                seen: failed(
-                    "ProgrammingError",
-                    610,
-                    "08006",
-                    &format!(
-                        "`{HOST}` redirects with HTTP status 302, which is not followed: name \
+            case(
+                "select 'always 503'",
+                json!({"kind": "status", "count": 100}),
+                gone(&format!("`{HOST}` answered with HTTP status 503")),
+                0,
+            ),
+            case(
+                "select 'redirect'",
+                json!({"kind": "status", "status": 302}),
+                gone(&format!(
+                    "`{HOST}` redirects with HTTP status 302, which is not followed: name \
                          the account's own host in `[[account]] hosts`"
-                    ),
-                ),
-                executions: 0,
-            },
-            Case {
-                sql: "select 'stall'",
-                fault: json!({"kind": "stall", "seconds": 8}),
-                seen: failed(
-                    "ProgrammingError",
-                    630,
-                    "57014",
-                    &format!("`{HOST}` did not answer within 3 s"),
-                ),
-                executions: 0,
-            },
-            Case {
-                sql: "select 'broken json'",
-                fault: json!({"kind": "broken_json"}),
-                seen: failed(
-                    "ProgrammingError",
-                    610,
-                    "08006",
-                    &format!("the answer of `{HOST}` is not what Snowflake sends"),
-                ),
-                executions: 1,
-            },
+                )),
+                0,
+            ),
+            case(
+                "select 'stall'",
+                json!({"kind": "stall", "seconds": 8}),
+                failed(630, "57014", &format!("`{HOST}` did not answer within 3 s")),
+                0,
+            ),
+            case(
+                "select 'broken json'",
+                json!({"kind": "broken_json"}),
+                gone(&format!(
+                    "the answer of `{HOST}` is not what Snowflake sends"
+                )),
+                1,
+            ),
             // The rows are the driver's to decode: we pass on what needs no change.
-            Case {
-                sql: "select 'broken arrow'",
-                fault: json!({"kind": "broken_arrow"}),
-                seen: json!([
+            case(
+                "select 'broken arrow'",
+                json!({"kind": "broken_arrow"}),
+                json!([
                     "OperationalError",
                     255_005,
                     "n/a",
@@ -219,19 +220,19 @@ fn a_failure_that_stays_is_one_clean_error() {
                      stream, error code: 22, error info: Expected 0xFFFFFFFF at start of message \
                      but found 0x20746F6E"
                 ]),
-                executions: 1,
-            },
-            Case {
-                sql: "select 'master expired'",
-                fault: Value::Null,
-                seen: json!([
+                1,
+            ),
+            case(
+                "select 'master expired'",
+                Value::Null,
+                json!([
                     "ProgrammingError",
                     390_111,
                     "n/a",
                     "Session no longer exists.  New login required to access the service."
                 ]),
-                executions: 0,
-            },
+                0,
+            ),
         ],
     );
 }
