@@ -20,16 +20,11 @@ pub const FLOWS_MAX: usize = 65_536;
 /// Enforced subtrees of the configuration.
 pub const SCOPES_MAX: usize = 1_024;
 
-/// Cgroups that are gone from the tree and still have sockets, or memory charged to them.
+/// Cgroup ids in scope: at most one for each path, as long as its cgroup exists.
 ///
-/// Bounds what someone can pile up who makes a scope again and again. One more lets the oldest go.
-pub const SCOPES_REMOVED_MAX: usize = 6_144;
-
-/// Cgroup ids in scope: at most one for each path that exists, and those that were removed.
-///
-/// More than the two together, so that a cgroup which is made always finds room. The rest is for ids
-/// that died unseen, before anybody followed them.
-pub const SCOPE_IDS_MAX: usize = 8_192;
+/// Twice as many fit, so that a cgroup which is made always finds room: an id that the daemon tells
+/// while its cgroup is removed stays until the next start.
+pub const SCOPE_IDS_MAX: usize = 2 * SCOPES_MAX;
 
 /// The longest path of a scope, with its final zero byte: a container of Kubernetes has some 200.
 pub const SCOPE_PATH_BYTES: usize = 256;
@@ -59,7 +54,6 @@ pub mod map {
     pub const PORTS: &str = "PORTS";
     pub const REDIRECTS: &str = "REDIRECTS";
     pub const SCOPES: &str = "SCOPES";
-    pub const SCOPES_REMOVED: &str = "SCOPES_REMOVED";
     pub const SCOPE_PATHS: &str = "SCOPE_PATHS";
     pub const TAGS: &str = "TAGS";
 }
@@ -145,7 +139,7 @@ pub struct Redirect {
 #[repr(C)]
 pub struct Tag {
     pub cgroup_id: u64,
-    /// The cgroup id of the scope that the creator was in; 0 for none.
+    /// The cgroup id of the scope that the creator was in, which may be gone since; 0 for none.
     pub scope_id: u64,
 }
 
@@ -213,14 +207,11 @@ pub enum Counter {
     ScopeMade,
     /// Cgroups that should have been and were not: nothing in them is enforced.
     ScopeLost,
-    /// Removed cgroups that had to make room: sockets of theirs that are held outside of every scope
-    /// are no longer enforced.
-    ScopeEvicted,
 }
 
 impl Counter {
     /// In the order of their slots.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 16] = [
         Self::Redirected,
         Self::FlowsPublished,
         Self::RefusedNoListener,
@@ -237,7 +228,6 @@ impl Counter {
         Self::DroppedUnreadable,
         Self::ScopeMade,
         Self::ScopeLost,
-        Self::ScopeEvicted,
     ];
 }
 
@@ -247,7 +237,6 @@ const _: () = assert!(size_of::<Redirect>() == 168);
 const _: () = assert!(size_of::<Tag>() == 16);
 const _: () = assert!(size_of::<Scope>() == 8);
 const _: () = assert!(size_of::<ScopePath>() == SCOPE_PATH_BYTES);
-const _: () = assert!(SCOPES_MAX + SCOPES_REMOVED_MAX < SCOPE_IDS_MAX);
 const _: () = assert!(size_of::<Listener>() == 8);
 
 #[cfg(feature = "user")]

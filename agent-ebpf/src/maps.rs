@@ -2,10 +2,10 @@
 
 use agent_ebpf::{
     ADDRESSES_MAX, Counter, FLOWS_MAX, Flow, FlowKey, LISTENERS_MAX, Listener, PORTS_MAX, Redirect,
-    SCOPE_IDS_MAX, SCOPES_MAX, SCOPES_REMOVED_MAX, Scope, ScopePath, Tag,
+    SCOPE_IDS_MAX, SCOPES_MAX, Scope, ScopePath, Tag,
 };
 use aya_ebpf::bindings::BPF_SK_STORAGE_GET_F_CREATE;
-use aya_ebpf::btf_maps::{Array, HashMap, PerCpuArray, Queue, SkStorage};
+use aya_ebpf::btf_maps::{Array, HashMap, PerCpuArray, SkStorage};
 use aya_ebpf::helpers::generated::{bpf_sk_storage_delete, bpf_sk_storage_get};
 use aya_ebpf::macros::btf_map;
 use core::ffi::c_void;
@@ -22,10 +22,6 @@ pub static SCOPES: HashMap<u64, Scope, SCOPE_IDS_MAX> = HashMap::new();
 /// Path of the top of a subtree → the scope, whether or not the cgroup exists.
 #[btf_map]
 pub static SCOPE_PATHS: HashMap<ScopePath, Scope, SCOPES_MAX> = HashMap::new();
-
-/// The ids in `SCOPES` whose cgroups were removed, oldest first; some are released since.
-#[btf_map]
-pub static SCOPES_REMOVED: Queue<u64, SCOPES_REMOVED_MAX> = Queue::new();
 
 /// Where a path is put together: it is too long for the stack.
 #[btf_map]

@@ -1,7 +1,6 @@
 //! One file per program; `redirect` and `datagram` hold what the IPv4 and IPv6 twins share.
 
 mod cgroup_mkdir;
-mod cgroup_release;
 mod cgroup_rmdir;
 mod connect4;
 mod connect6;

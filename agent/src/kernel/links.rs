@@ -37,7 +37,7 @@ pub(super) const PROGRAMS: [(&str, u32); 9] = [
 /// The programs that follow the cgroups of scopes, named as their tracepoints.
 ///
 /// The one that puts ids into the map comes last: it never does so with nobody to remove them.
-pub(super) const TRACEPOINTS: [&str; 3] = ["cgroup_release", "cgroup_rmdir", "cgroup_mkdir"];
+pub(super) const TRACEPOINTS: [&str; 2] = ["cgroup_rmdir", "cgroup_mkdir"];
 
 /// What became of one program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use super::btf::{self, Offsets};
 use super::sys::Table;
 
 /// Every map that is pinned, under its name.
-const MAPS: [&str; 11] = [
+const MAPS: [&str; 10] = [
     map::ADDRESSES,
     map::COUNTERS,
     map::EXEMPT,
@@ -25,7 +25,6 @@ const MAPS: [&str; 11] = [
     map::PORTS,
     map::REDIRECTS,
     map::SCOPES,
-    map::SCOPES_REMOVED,
     map::SCOPE_PATHS,
     map::TAGS,
 ];

@@ -16,7 +16,7 @@ const FLOWS: (&str, &str) = (
 
 const SCOPES: (&str, &str) = (
     "snowfence_kernel_scope_cgroups",
-    "Cgroups held in scope, with removed ones that still have sockets.",
+    "Scopes whose cgroups exist, as the programs know them.",
 );
 
 /// Reads the counters of the kernel programs when it is scraped.
@@ -93,7 +93,6 @@ pub const fn name(counter: Counter) -> &'static str {
         Counter::DroppedUnreadable => "snowfence_kernel_dropped_unreadable_total",
         Counter::ScopeMade => "snowfence_kernel_scope_made_total",
         Counter::ScopeLost => "snowfence_kernel_scope_lost_total",
-        Counter::ScopeEvicted => "snowfence_kernel_scope_evicted_total",
     }
 }
 
@@ -115,7 +114,6 @@ const fn help(counter: Counter) -> &'static str {
         Counter::DroppedUnreadable => "Packets whose headers lead to no port.",
         Counter::ScopeMade => "Cgroups put in scope while they were made.",
         Counter::ScopeLost => "Cgroups that should be in scope and are not.",
-        Counter::ScopeEvicted => "Removed cgroups that lost their place while they had sockets.",
     }
 }
 

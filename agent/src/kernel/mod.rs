@@ -173,7 +173,6 @@ impl Kernel {
     /// is. Or connections cannot be destroyed: then the programs are attached and hold them back.
     pub fn enforce(&mut self) -> Result<Enforced, KernelError> {
         let was_attached = links::any(&self.pins.links);
-        let was_followed = links::is_following(&self.pins.links);
         let mut enforced = match self.attach_all() {
             Ok(enforced) => enforced,
             Err(error) => {
@@ -185,7 +184,7 @@ impl Kernel {
                 return Err(error);
             }
         };
-        self.forget_unconfigured(was_followed)?;
+        self.forget_unconfigured()?;
         enforced.connections_destroyed =
             destroy::destroy(&self.ports, |cgroup_id| self.scope_of(cgroup_id).is_some())
                 .map_err(|source| KernelError::Destroy { source })?;
@@ -233,7 +232,7 @@ impl Kernel {
         self.register.scope_of(cgroup_id)
     }
 
-    /// The cgroups that the programs hold in scope, with removed ones that still have sockets.
+    /// The scopes whose cgroups exist, as the programs know them.
     #[must_use]
     pub fn scope_count(&self) -> usize {
         self.register.count()
@@ -337,9 +336,8 @@ impl Kernel {
         Ok(())
     }
 
-    fn forget_unconfigured(&self, was_followed: bool) -> Result<(), KernelError> {
-        self.register
-            .forget_unconfigured(was_followed && self.is_followed)?;
+    fn forget_unconfigured(&self) -> Result<(), KernelError> {
+        self.register.forget_unconfigured()?;
         let ports: HashSet<u32> = self.ports.iter().map(|port| (*port).into()).collect();
         let known = self
             .maps

@@ -1,7 +1,7 @@
 //! Which cgroups are in scope: the configuration's paths, and the ids that the programs go by.
 //!
 //! ```text
-//!   configuration ──► paths ──(cgroup_mkdir)──► ids ──(cgroup_release)──► gone
+//!   configuration ──► paths ──(cgroup_mkdir)──► ids ──(cgroup_rmdir)──► gone
 //!                       └──(exists at the start)──┘
 //! ```
 //!
@@ -63,7 +63,8 @@ impl Register {
     /// Tells the programs the ids of the cgroups that exist.
     ///
     /// To be called when cgroups are followed already: one that is made meanwhile is then told by
-    /// either. One that is removed meanwhile may leave its id behind, which is nobody's any more.
+    /// either. One that is removed meanwhile may leave its id behind, which is nobody's any more and
+    /// goes at the next start.
     pub(super) fn add_ids(&self, is_followed: bool) -> Result<(), KernelError> {
         for (value, path) in self.entries() {
             let id = if is_followed {
@@ -79,11 +80,8 @@ impl Register {
         Ok(())
     }
 
-    /// Removes what the configuration no longer names.
-    ///
-    /// The ids of removed cgroups stay as long as there are sockets of them, if those who remove them
-    /// then were there from the beginning.
-    pub(super) fn forget_unconfigured(&self, was_followed: bool) -> Result<(), KernelError> {
+    /// Removes what the configuration no longer names, and ids that are nobody's any more.
+    pub(super) fn forget_unconfigured(&self) -> Result<(), KernelError> {
         // Paths first: they are where new ids come from.
         let error = write_error("scope paths");
         let configured: Vec<_> = self
@@ -100,7 +98,7 @@ impl Register {
         for id in self.ids.keys(SCOPE_IDS_MAX).map_err(&error)? {
             let is_kept = match self.tree.path(id) {
                 Ok(path) => self.scopes.iter().any(|scope| scope::is_same(scope, &path)),
-                Err(_) => was_followed || !self.tree.is_gone(id),
+                Err(_) => !self.tree.is_gone(id),
             };
             if !is_kept {
                 self.ids.remove(&id).map_err(&error)?;
@@ -126,7 +124,7 @@ impl Register {
         }
     }
 
-    /// The cgroups in scope, with those that are removed and still have sockets.
+    /// The cgroups in the map.
     pub(super) fn count(&self) -> usize {
         self.ids
             .keys(SCOPE_IDS_MAX)
