@@ -17,8 +17,17 @@ pub const ABI: u32 = 1;
 /// more than the ephemeral ports of one address. Full means refused, never evicted.
 pub const FLOWS_MAX: usize = 65_536;
 
-/// Enforced subtrees.
+/// Enforced subtrees of the configuration.
 pub const SCOPES_MAX: usize = 1_024;
+
+/// Cgroup ids in scope: at most one for each path, as long as its cgroup exists.
+///
+/// Twice as many fit, so that a cgroup which is made always finds room: an id that the daemon tells
+/// while its cgroup is removed stays until the next start.
+pub const SCOPE_IDS_MAX: usize = 2 * SCOPES_MAX;
+
+/// The longest path of a scope, with its final zero byte: a container of Kubernetes has some 200.
+pub const SCOPE_PATH_BYTES: usize = 256;
 
 /// The deepest level of the cgroup tree at which a scope may be (the root is level 0).
 ///
@@ -45,11 +54,16 @@ pub mod map {
     pub const PORTS: &str = "PORTS";
     pub const REDIRECTS: &str = "REDIRECTS";
     pub const SCOPES: &str = "SCOPES";
+    pub const SCOPE_PATHS: &str = "SCOPE_PATHS";
     pub const TAGS: &str = "TAGS";
 }
 
 /// The names of the globals that the loader fills from the kernel's own type information.
 pub mod global {
+    pub const CGROUP_NODE: &str = "CGROUP_NODE";
+    pub const CGROUP_ROOT: &str = "CGROUP_ROOT";
+    pub const NODE_ID: &str = "NODE_ID";
+    pub const ROOT_HIERARCHY: &str = "ROOT_HIERARCHY";
     pub const TASK_GROUP_LEADER: &str = "TASK_GROUP_LEADER";
     pub const TASK_START_BOOTTIME: &str = "TASK_START_BOOTTIME";
     pub const TASK_MM: &str = "TASK_MM";
@@ -125,17 +139,26 @@ pub struct Redirect {
 #[repr(C)]
 pub struct Tag {
     pub cgroup_id: u64,
-    /// The cgroup id of the scope that the creator was in; 0 for none.
+    /// The cgroup id of the scope that the creator was in, which may be gone since; 0 for none.
     pub scope_id: u64,
 }
 
-/// What the map of scopes says about a subtree, by the cgroup id of its top.
+/// What the maps of scopes say about a subtree, by the cgroup id or the path of its top.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct Scope {
     /// The position in the configuration.
     pub index: u32,
     pub padding: u32,
+}
+
+/// The path of a cgroup from the root of the v2 hierarchy, with a leading `/`, padded with zeros.
+///
+/// Aligned because the programs clear it in words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C, align(8))]
+pub struct ScopePath {
+    pub bytes: [u8; SCOPE_PATH_BYTES],
 }
 
 /// Our ports in one network namespace.
@@ -180,11 +203,15 @@ pub enum Counter {
     DroppedKnownAddress,
     /// Packets whose headers cannot be followed to a port.
     DroppedUnreadable,
+    /// Cgroups that were put in scope while they were made.
+    ScopeMade,
+    /// Cgroups that should have been and were not: nothing in them is enforced.
+    ScopeLost,
 }
 
 impl Counter {
     /// In the order of their slots.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Redirected,
         Self::FlowsPublished,
         Self::RefusedNoListener,
@@ -199,6 +226,8 @@ impl Counter {
         Self::DroppedStray,
         Self::DroppedKnownAddress,
         Self::DroppedUnreadable,
+        Self::ScopeMade,
+        Self::ScopeLost,
     ];
 }
 
@@ -207,6 +236,7 @@ const _: () = assert!(size_of::<FlowKey>() == 48);
 const _: () = assert!(size_of::<Redirect>() == 168);
 const _: () = assert!(size_of::<Tag>() == 16);
 const _: () = assert!(size_of::<Scope>() == 8);
+const _: () = assert!(size_of::<ScopePath>() == SCOPE_PATH_BYTES);
 const _: () = assert!(size_of::<Listener>() == 8);
 
 #[cfg(feature = "user")]
@@ -218,6 +248,8 @@ mod user {
     unsafe impl aya::Pod for super::FlowKey {}
     // SAFETY: see above.
     unsafe impl aya::Pod for super::Scope {}
+    // SAFETY: see above.
+    unsafe impl aya::Pod for super::ScopePath {}
     // SAFETY: see above.
     unsafe impl aya::Pod for super::Listener {}
 }

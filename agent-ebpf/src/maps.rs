@@ -1,8 +1,8 @@
-//! The maps. All are pinned: they outlive the daemon, as the programs do.
+//! The maps. All but the buffer are pinned: they outlive the daemon, as the programs do.
 
 use agent_ebpf::{
     ADDRESSES_MAX, Counter, FLOWS_MAX, Flow, FlowKey, LISTENERS_MAX, Listener, PORTS_MAX, Redirect,
-    SCOPES_MAX, Scope, Tag,
+    SCOPE_IDS_MAX, SCOPES_MAX, Scope, ScopePath, Tag,
 };
 use aya_ebpf::bindings::BPF_SK_STORAGE_GET_F_CREATE;
 use aya_ebpf::btf_maps::{Array, HashMap, PerCpuArray, SkStorage};
@@ -17,7 +17,15 @@ pub static FLOWS: HashMap<FlowKey, Flow, FLOWS_MAX> = HashMap::new();
 
 /// Cgroup id of the top of a subtree → the scope.
 #[btf_map]
-pub static SCOPES: HashMap<u64, Scope, SCOPES_MAX> = HashMap::new();
+pub static SCOPES: HashMap<u64, Scope, SCOPE_IDS_MAX> = HashMap::new();
+
+/// Path of the top of a subtree → the scope, whether or not the cgroup exists.
+#[btf_map]
+pub static SCOPE_PATHS: HashMap<ScopePath, Scope, SCOPES_MAX> = HashMap::new();
+
+/// Where a path is put together: it is too long for the stack.
+#[btf_map]
+pub static PATH: PerCpuArray<ScopePath, 1> = PerCpuArray::new();
 
 /// Network namespace cookie → our ports there.
 #[btf_map]

@@ -2,6 +2,9 @@
 //!
 //! The walk goes by ancestors from the root, so a cgroup that nobody has told us of is in scope the
 //! moment it exists below one. The deepest scope wins.
+//!
+//! A socket that was made in a scope is enforced to its end, whatever becomes of that scope: the cgroup
+//! may be removed, with another of the same path and another id in its place.
 
 use agent_ebpf::{SCOPE_LEVEL_MAX, Tag};
 use aya_ebpf::bindings::{__sk_buff, bpf_sock, bpf_sock_addr};
@@ -40,7 +43,7 @@ pub fn is_enforced(context: *mut bpf_sock_addr) -> bool {
     if is_exempt(current) && (creator.cgroup_id == 0 || is_exempt(creator.cgroup_id)) {
         return false;
     }
-    of_current() != 0 || SCOPES.get_ptr(creator.scope_id).is_some()
+    creator.scope_id != 0 || of_current() != 0
 }
 
 /// The tag of a socket; zeros when it is older than the programs.
@@ -78,7 +81,7 @@ pub fn covers_packet(packet: *mut __sk_buff, socket: *mut bpf_sock) -> bool {
     // SAFETY: the caller checked the socket.
     let tag = unsafe { maps::tag(socket.cast()) };
     // SAFETY: not null.
-    !tag.is_null() && SCOPES.get_ptr(unsafe { (*tag).scope_id }).is_some()
+    !tag.is_null() && unsafe { (*tag).scope_id } != 0
 }
 
 #[inline(always)]

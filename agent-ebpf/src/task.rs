@@ -1,13 +1,13 @@
-//! Facts of the calling process that no helper gives, read at offsets which the loader takes from the
-//! kernel's type information. What is not known stays 0.
+//! Facts of the calling process that no helper gives. What is not known stays 0.
 
-use core::ptr::{addr_of, read_volatile};
+use core::ptr::addr_of;
 
 use agent_ebpf::{Flow, OFFSET_UNKNOWN};
 use aya_ebpf::helpers::generated::{
     bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_get_current_task, bpf_get_current_uid_gid,
-    bpf_probe_read_kernel,
 };
+
+use crate::memory::{field, pointer};
 
 #[unsafe(no_mangle)]
 static TASK_GROUP_LEADER: u32 = OFFSET_UNKNOWN;
@@ -55,33 +55,4 @@ pub unsafe fn describe(flow: *mut Flow) {
         let super_block = pointer(inode, addr_of!(INODE_SUPER_BLOCK));
         (*flow).exe_device = field::<u32>(super_block, addr_of!(SUPER_BLOCK_DEVICE));
     }
-}
-
-#[inline(always)]
-unsafe fn pointer(base: u64, offset: *const u32) -> u64 {
-    // SAFETY: as for `field`.
-    unsafe { field::<u64>(base, offset) }
-}
-
-/// Reads an integer at an offset that a global holds; 0 when any part of the way is unknown.
-///
-/// # Safety
-///
-/// `offset` points to one of the globals above. They are read as volatile: the compiler would
-/// otherwise use what they are set to here.
-#[inline(always)]
-unsafe fn field<T: Default>(base: u64, offset: *const u32) -> T {
-    let mut value = T::default();
-    // SAFETY: the caller's promise; the helper checks every kernel address it is given.
-    unsafe {
-        let offset = read_volatile(offset);
-        if base == 0 || offset == OFFSET_UNKNOWN {
-            return value;
-        }
-        let source = (base + u64::from(offset)) as *const core::ffi::c_void;
-        if bpf_probe_read_kernel((&raw mut value).cast(), size_of::<T>() as u32, source) != 0 {
-            return T::default();
-        }
-    }
-    value
 }

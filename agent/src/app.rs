@@ -76,10 +76,6 @@ async fn serve(config: Config) -> Result<()> {
             Arc::clone(&services),
             shutdown.clone(),
         )),
-        tokio::spawn(proxy::follow_scopes(
-            Arc::clone(&services),
-            shutdown.clone(),
-        )),
         tokio::spawn(reload(Arc::clone(&services), shutdown)),
     ];
 

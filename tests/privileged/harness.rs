@@ -18,6 +18,9 @@ use agent::kernel::{Counter, Flow, Kernel, detach, netns_cookie};
 /// Far more than anything here takes: only a failing test waits this long.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Nine at the cgroup, two at tracepoints.
+pub(crate) const LINKS: usize = 11;
+
 const BPFFS: &str = "/sys/fs/bpf";
 
 /// A parent cgroup to attach to, with an enforced child and one that is not.
@@ -42,7 +45,7 @@ impl Bench {
             name: format!("snowfence-test-{process}-{number}"),
         };
         for cgroup in [bench.attach(), bench.agents(), bench.outside()] {
-            fs::create_dir(bench.directory(&cgroup)).unwrap();
+            bench.make(&cgroup);
         }
         bench
     }
@@ -73,18 +76,23 @@ impl Bench {
     }
 
     pub(crate) fn load(&self) -> Kernel {
+        self.load_scopes(&[&self.agents()])
+    }
+
+    pub(crate) fn load_scopes(&self, cgroups: &[&str]) -> Kernel {
         let kernel = config::Kernel {
             attach: self.attach(),
             pin_dir: self.pin_dir(),
             ports: vec![443],
         };
-        let scope = config::Scope {
-            cgroup: self.agents(),
+        let scope = |cgroup: &&str| config::Scope {
+            cgroup: (*cgroup).to_owned(),
             other_tls: config::OtherTls::Deny,
             unnamed: config::Unnamed::Deny,
             unnamed_networks: Vec::new(),
         };
-        Kernel::load(&kernel, &[scope]).unwrap()
+        let scopes: Vec<_> = cgroups.iter().map(scope).collect();
+        Kernel::load(&kernel, &scopes).unwrap()
     }
 
     pub(crate) fn publish(&self, kernel: &Kernel) {
@@ -93,13 +101,22 @@ impl Bench {
             .unwrap();
     }
 
-    /// Everything in place.
+    /// Everything in place, for the first time.
     pub(crate) fn enforced(&self) -> Kernel {
         let mut kernel = self.load();
         self.publish(&kernel);
         let enforced = kernel.enforce().unwrap();
-        assert_eq!((enforced.links_created, enforced.links_updated), (9, 0));
+        assert_eq!((enforced.links_created, enforced.links_updated), (LINKS, 0));
         kernel
+    }
+
+    pub(crate) fn make(&self, cgroup: &str) {
+        fs::create_dir(self.directory(cgroup)).unwrap();
+    }
+
+    /// Removes a cgroup that no process is in, or is about to leave.
+    pub(crate) fn remove(&self, cgroup: &str) {
+        remove(&self.directory(cgroup)).unwrap();
     }
 
     /// Closes our listeners, as the end of the daemon does, and opens others at other ports.
@@ -139,12 +156,21 @@ impl Drop for Bench {
         if let Err(error) = detach(&self.pin_dir()) {
             eprintln!("pins are left: {error}");
         }
-        for cgroup in [self.agents(), self.outside(), self.attach()] {
-            if let Err(error) = remove(&self.directory(&cgroup)) {
-                eprintln!("the cgroup {cgroup} is left: {error}");
-            }
+        if let Err(error) = remove_tree(&self.directory(&self.attach())) {
+            eprintln!("cgroups of {} are left: {error}", self.name);
         }
     }
+}
+
+/// Removes a cgroup with those below it.
+fn remove_tree(cgroup: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(cgroup)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            remove_tree(&entry.path())?;
+        }
+    }
+    remove(cgroup)
 }
 
 /// Removes a cgroup, with what a failed test left running in it.

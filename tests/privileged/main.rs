@@ -15,4 +15,5 @@ mod denied;
 mod flood;
 mod harness;
 mod lifecycle;
+mod reborn;
 mod redirected;

@@ -1,5 +1,7 @@
 //! One file per program; `redirect` and `datagram` hold what the IPv4 and IPv6 twins share.
 
+mod cgroup_mkdir;
+mod cgroup_rmdir;
 mod connect4;
 mod connect6;
 mod datagram;

@@ -11,15 +11,22 @@ use agent_ebpf::{OFFSET_UNKNOWN, global};
 const MAGIC: u16 = 0xeb9f;
 const KIND_STRUCT: u32 = 4;
 const KIND_UNION: u32 = 5;
+const KIND_TYPEDEF: u32 = 8;
+
+const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
 
 /// Unnamed structs and unions inside one another; kernels have at most two levels where we look.
 const NESTING_MAX: u32 = 4;
 
 /// The name of each global, with the offset that it gets.
-pub(super) type Offsets = [(&'static str, u32); 8];
+pub(super) type Offsets = [(&'static str, u32); 12];
 
 /// Where each field is: the global to fill, the struct, and the field's names over the years.
-const FIELDS: [(&str, &str, &[&str]); 8] = [
+const FIELDS: [(&str, &str, &[&str]); 12] = [
+    (global::CGROUP_NODE, "cgroup", &["kn"]),
+    (global::CGROUP_ROOT, "cgroup", &["root"]),
+    (global::NODE_ID, "kernfs_node", &["id"]),
+    (global::ROOT_HIERARCHY, "cgroup_root", &["hierarchy_id"]),
     (global::TASK_GROUP_LEADER, "task_struct", &["group_leader"]),
     (
         global::TASK_START_BOOTTIME,
@@ -34,9 +41,41 @@ const FIELDS: [(&str, &str, &[&str]); 8] = [
     (global::SUPER_BLOCK_DEVICE, "super_block", &["s_dev"]),
 ];
 
+/// What it takes to follow cgroups.
+const CGROUP_GLOBALS: [&str; 4] = [
+    global::CGROUP_NODE,
+    global::CGROUP_ROOT,
+    global::NODE_ID,
+    global::ROOT_HIERARCHY,
+];
+
 /// The offsets on the running kernel.
 pub(super) fn offsets() -> Offsets {
-    std::fs::read("/sys/kernel/btf/vmlinux").map_or_else(|_| unknown(), |bytes| parse(&bytes))
+    std::fs::read(VMLINUX).map_or_else(|_| unknown(), |bytes| parse(&bytes))
+}
+
+/// Whether the programs can tell one cgroup from another.
+pub(super) fn describe_cgroups(offsets: &Offsets) -> bool {
+    offsets
+        .iter()
+        .filter(|(name, _)| CGROUP_GLOBALS.contains(name))
+        .all(|(_, offset)| *offset != OFFSET_UNKNOWN)
+}
+
+/// Whether the running kernel has a tracepoint: each leaves the type of its handlers.
+pub(super) fn has_tracepoint(name: &str) -> bool {
+    std::fs::read(VMLINUX).is_ok_and(|bytes| declares(&bytes, &format!("btf_trace_{name}")))
+}
+
+fn declares(bytes: &[u8], typedef: &str) -> bool {
+    Types::parse(bytes).is_some_and(|types| {
+        types.starts.iter().any(|start| {
+            types
+                .info(*start)
+                .is_some_and(|(kind, _, _)| kind == KIND_TYPEDEF)
+                && types.name(*start) == Some(typedef.as_bytes())
+        })
+    })
 }
 
 /// What to use where kernel memory may not be read.
@@ -269,6 +308,32 @@ mod tests {
         check(&sample(), global::TASK_GROUP_LEADER, OFFSET_UNKNOWN);
         check(&sample(), global::INODE_NUMBER, OFFSET_UNKNOWN);
         check(b"", global::TASK_MM, OFFSET_UNKNOWN);
+    }
+
+    #[test]
+    fn a_tracepoint_is_known_by_the_type_of_its_handlers() {
+        let mut builder = Builder::new();
+        let structure = builder.string("btf_trace_cgroup_rmdir");
+        builder.words(&[structure, KIND_STRUCT << 24, 0]);
+        let typedef = builder.string("btf_trace_cgroup_mkdir");
+        builder.words(&[typedef, KIND_TYPEDEF << 24, 1]);
+        let bytes = builder.bytes();
+        assert!(declares(&bytes, "btf_trace_cgroup_mkdir"));
+        assert!(!declares(&bytes, "btf_trace_cgroup_rmdir"));
+        assert!(!declares(b"", "btf_trace_cgroup_mkdir"));
+    }
+
+    #[test]
+    fn cgroups_are_described_only_when_all_of_it_is_known() {
+        let known = FIELDS.map(|(global, ..)| (global, 8));
+        assert!(describe_cgroups(&known));
+        for missing in CGROUP_GLOBALS {
+            let offsets = known.map(|(global, offset)| {
+                let is_missing = global == missing;
+                (global, if is_missing { OFFSET_UNKNOWN } else { offset })
+            });
+            assert!(!describe_cgroups(&offsets), "{missing}");
+        }
     }
 
     #[test]

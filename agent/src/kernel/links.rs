@@ -6,6 +6,9 @@
 //!   pin, cgroup is gone ─► create, pin over the old one
 //!   pin, other cgroup ───► the same: the old link holds until the new one is pinned
 //! ```
+//!
+//! The links to tracepoints belong to no cgroup, and the kernel replaces no program in them: the new
+//! one runs beside the old one until it is pinned over it, which does no harm.
 
 use std::fs;
 use std::io;
@@ -30,6 +33,11 @@ pub(super) const PROGRAMS: [(&str, u32); 9] = [
     ("connect6", 11),
     ("egress", 1),
 ];
+
+/// The programs that follow the cgroups of scopes, named as their tracepoints.
+///
+/// The one that puts ids into the map comes last: it never does so with nobody to remove them.
+pub(super) const TRACEPOINTS: [&str; 2] = ["cgroup_rmdir", "cgroup_mkdir"];
 
 /// What became of one program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,18 +81,50 @@ pub(super) fn attach(
     Ok(Attached::Created)
 }
 
-/// Whether an earlier start left a link.
+/// Makes the link to a tracepoint outlive us, in place of the one that an earlier start left.
+pub(super) fn keep(
+    name: &'static str,
+    link: BorrowedFd<'_>,
+    directory: &Path,
+) -> Result<Attached, KernelError> {
+    let path = directory.join(name);
+    let was_pinned = path.exists();
+    pin(link, &path).map_err(|source| KernelError::Attach {
+        program: name,
+        source,
+    })?;
+    Ok(if was_pinned {
+        Attached::Updated
+    } else {
+        Attached::Created
+    })
+}
+
+/// Every link that there can be, in the order of attachment to cgroups; the tracepoints come last.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    PROGRAMS
+        .into_iter()
+        .map(|(name, _)| name)
+        .chain(TRACEPOINTS)
+}
+
+/// Whether an earlier start left a link to a cgroup: whether anything is enforced.
 pub(super) fn any(directory: &Path) -> bool {
     PROGRAMS
         .iter()
         .any(|(name, _)| directory.join(name).exists())
 }
 
+/// Whether the cgroups of scopes are followed by links that outlive us.
+pub(super) fn is_following(directory: &Path) -> bool {
+    TRACEPOINTS.iter().all(|name| directory.join(name).exists())
+}
+
 /// Removes links, and says how many there were.
 pub(super) fn remove(directory: &Path) -> io::Result<usize> {
     let mut removed = 0;
     // Backstop last here too: while the others go, nothing gets out.
-    for (name, _) in PROGRAMS {
+    for name in names() {
         match fs::remove_file(directory.join(name)) {
             Ok(()) => removed += 1,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}

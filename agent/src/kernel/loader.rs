@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
-use agent_ebpf::{ABI, Flow, FlowKey, Listener, Scope, map};
+use agent_ebpf::{ABI, Flow, FlowKey, Listener, Scope, ScopePath, map};
 use aya::maps::{Map, MapData, PerCpuArray};
 use aya::programs::Program;
 use aya::{Ebpf, EbpfLoader};
@@ -15,8 +15,8 @@ use super::KernelError;
 use super::btf::{self, Offsets};
 use super::sys::Table;
 
-/// Every map; each is pinned under its name.
-const MAPS: [&str; 9] = [
+/// Every map that is pinned, under its name.
+const MAPS: [&str; 10] = [
     map::ADDRESSES,
     map::COUNTERS,
     map::EXEMPT,
@@ -25,6 +25,7 @@ const MAPS: [&str; 9] = [
     map::PORTS,
     map::REDIRECTS,
     map::SCOPES,
+    map::SCOPE_PATHS,
     map::TAGS,
 ];
 
@@ -40,6 +41,9 @@ pub(super) struct Loaded {
     pub(super) programs: Ebpf,
     pub(super) flows: Table<FlowKey, Flow>,
     pub(super) scopes: Table<u64, Scope>,
+    pub(super) scope_paths: Table<ScopePath, Scope>,
+    /// Whether the programs at the tracepoints can tell one cgroup from another.
+    pub(super) knows_cgroups: bool,
     pub(super) listeners: Table<u64, Listener>,
     pub(super) ports: Table<u32, u32>,
     pub(super) addresses: Table<[u32; 4], u32>,
@@ -86,17 +90,18 @@ impl Pins {
 
 /// Loads the programs on the maps that are pinned, or on maps that are pinned from then on.
 pub(super) fn load(object: &[u8], pins: &Pins) -> Result<Loaded, KernelError> {
-    let programs = match load_with(object, pins, &btf::offsets()) {
-        Ok(programs) => programs,
+    let offsets = btf::offsets();
+    match load_with(object, pins, &offsets) {
+        Ok(programs) => Loaded::new(programs, &offsets),
         // A kernel in lockdown refuses programs that read its memory: do without those facts.
         Err(error @ KernelError::Load { .. }) => {
-            let programs = load_with(object, pins, &btf::unknown())?;
+            let offsets = btf::unknown();
+            let programs = load_with(object, pins, &offsets)?;
             tracing::warn!(error = %error, "start times and executables of processes are unknown");
-            programs
+            Loaded::new(programs, &offsets)
         }
-        Err(error) => return Err(error),
-    };
-    Loaded::new(programs)
+        Err(error) => Err(error),
+    }
 }
 
 fn load_with(object: &[u8], pins: &Pins, offsets: &Offsets) -> Result<Ebpf, KernelError> {
@@ -111,13 +116,14 @@ fn load_with(object: &[u8], pins: &Pins, offsets: &Offsets) -> Result<Ebpf, Kern
     for (name, program) in programs.programs_mut() {
         #[expect(
             clippy::wildcard_enum_match_arm,
-            reason = "the object has only these four types"
+            reason = "the object has only these five types"
         )]
         let result = match program {
             Program::CgroupSockAddr(program) => program.load(),
             Program::CgroupSock(program) => program.load(),
             Program::CgroupSkb(program) => program.load(),
             Program::SockOps(program) => program.load(),
+            Program::RawTracePoint(program) => program.load(),
             _ => {
                 return Err(KernelError::Incomplete {
                     name: name.to_owned(),
@@ -133,13 +139,15 @@ fn load_with(object: &[u8], pins: &Pins, offsets: &Offsets) -> Result<Ebpf, Kern
 }
 
 impl Loaded {
-    fn new(mut programs: Ebpf) -> Result<Self, KernelError> {
+    fn new(mut programs: Ebpf, offsets: &Offsets) -> Result<Self, KernelError> {
         let counters = programs
             .take_map(map::COUNTERS)
             .ok_or_else(|| incomplete(map::COUNTERS))?;
         Ok(Self {
             flows: table(&mut programs, map::FLOWS)?,
             scopes: table(&mut programs, map::SCOPES)?,
+            scope_paths: table(&mut programs, map::SCOPE_PATHS)?,
+            knows_cgroups: btf::describe_cgroups(offsets),
             listeners: table(&mut programs, map::LISTENERS)?,
             ports: table(&mut programs, map::PORTS)?,
             addresses: table(&mut programs, map::ADDRESSES)?,

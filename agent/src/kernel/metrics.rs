@@ -14,6 +14,11 @@ const FLOWS: (&str, &str) = (
     "Flows that wait for their connection to be accepted.",
 );
 
+const SCOPES: (&str, &str) = (
+    "snowfence_kernel_scope_cgroups",
+    "Scopes whose cgroups exist, as the programs know them.",
+);
+
 /// Reads the counters of the kernel programs when it is scraped.
 #[derive(Debug)]
 pub struct KernelMetrics {
@@ -29,7 +34,7 @@ impl KernelMetrics {
         let counters = Counter::ALL.map(|counter| (name(counter), help(counter)));
         let descriptions = counters
             .into_iter()
-            .chain([FLOWS])
+            .chain([FLOWS, SCOPES])
             .map(|(name, help)| Opts::new(name, help).describe())
             .collect::<prometheus::Result<_>>()?;
         Ok(Self {
@@ -54,14 +59,17 @@ impl Collector for KernelMetrics {
                 metric.inc_by(value);
                 Some(metric.collect())
             });
-        let (name, help) = FLOWS;
-        let flows = IntGauge::with_opts(Opts::new(name, help))
-            .ok()
-            .map(|metric| {
-                metric.set(i64::try_from(self.kernel.flow_count()).unwrap_or(i64::MAX));
-                metric.collect()
-            });
-        counters.chain(flows).flatten().collect()
+        let gauges = [
+            (FLOWS, self.kernel.flow_count()),
+            (SCOPES, self.kernel.scope_count()),
+        ]
+        .into_iter()
+        .filter_map(|((name, help), value)| {
+            let metric = IntGauge::with_opts(Opts::new(name, help)).ok()?;
+            metric.set(i64::try_from(value).unwrap_or(i64::MAX));
+            Some(metric.collect())
+        });
+        counters.chain(gauges).flatten().collect()
     }
 }
 
@@ -83,6 +91,8 @@ pub const fn name(counter: Counter) -> &'static str {
         Counter::DroppedStray => "snowfence_kernel_dropped_stray_total",
         Counter::DroppedKnownAddress => "snowfence_kernel_dropped_known_address_total",
         Counter::DroppedUnreadable => "snowfence_kernel_dropped_unreadable_total",
+        Counter::ScopeMade => "snowfence_kernel_scope_made_total",
+        Counter::ScopeLost => "snowfence_kernel_scope_lost_total",
     }
 }
 
@@ -102,6 +112,8 @@ const fn help(counter: Counter) -> &'static str {
         Counter::DroppedStray => "Packets of redirected sockets that went elsewhere.",
         Counter::DroppedKnownAddress => "Packets to a Snowflake address that were not redirected.",
         Counter::DroppedUnreadable => "Packets whose headers lead to no port.",
+        Counter::ScopeMade => "Cgroups put in scope while they were made.",
+        Counter::ScopeLost => "Cgroups that should be in scope and are not.",
     }
 }
 

@@ -7,17 +7,20 @@
 //! ```
 //!
 //! Nothing is enforced before [`Kernel::enforce`], and nothing stops being enforced before
-//! [`detach`]: neither a crash nor an upgrade opens a gap.
+//! [`detach`]: neither a crash nor an upgrade opens a gap, nor does a scope whose cgroup is removed and
+//! made again.
 
 mod btf;
 mod destroy;
 mod error;
 mod flows;
+mod follow;
 mod links;
 mod loader;
 pub mod metrics;
 mod netns;
 pub mod probe;
+mod register;
 mod scope;
 mod sys;
 
@@ -26,15 +29,16 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::net::IpAddr;
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::Path;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
-use agent_ebpf::{Listener, SCOPES_MAX, Scope};
+use agent_ebpf::Listener;
 
 use crate::config;
+use follow::Follower;
 use loader::{Loaded, Pins};
-use scope::{ScopeId, Tree};
+use register::Register;
+use scope::Tree;
 
 pub use agent_ebpf::Counter;
 pub use error::KernelError;
@@ -47,9 +51,11 @@ pub struct Kernel {
     programs: aya::Ebpf,
     flows: Flows,
     maps: Maps,
-    tree: Tree,
-    /// In the order of the configuration.
-    scopes: RwLock<Vec<ScopeId>>,
+    register: Register,
+    /// Whether cgroups that are made come into scope; not every kernel lets us.
+    is_followed: bool,
+    /// Until its links are pinned.
+    follower: Option<Follower>,
     ports: Vec<u16>,
     attach: String,
     pins: Pins,
@@ -66,7 +72,6 @@ pub struct Enforced {
 
 /// The maps that we write to.
 struct Maps {
-    scopes: sys::Table<u64, Scope>,
     listeners: sys::Table<u64, Listener>,
     ports: sys::Table<u32, u32>,
     addresses: sys::Table<[u32; 4], u32>,
@@ -80,41 +85,49 @@ impl Kernel {
     /// Scopes and ports are only added here: programs of an earlier start may be running on these
     /// maps. [`Self::enforce`] removes what the configuration no longer names.
     ///
+    /// The cgroup of a scope need not exist: it is in scope once it is made. Where the kernel does
+    /// not let us follow cgroups, it must exist.
+    ///
     /// # Errors
     ///
     /// The kernel lacks a feature, a scope cannot be enforced, or the pins are not ours.
     pub fn load(config: &config::Kernel, scopes: &[config::Scope]) -> Result<Self, KernelError> {
         let object = object().ok_or(KernelError::NotBuiltIn)?;
         let tree = Tree::discover()?;
-        let ids = tree.resolve(scopes, &config.attach)?;
+        tree.check(scopes, &config.attach)?;
         probe::require_bpffs(&config.pin_dir)?;
         let pins = Pins::create(&config.pin_dir)?;
         let loaded = loader::load(object, &pins)?;
-        let kernel = Self::new(loaded, tree, ids, config, pins);
+        let knows_cgroups = loaded.knows_cgroups;
+        let mut kernel = Self::new(loaded, tree, scopes, config, pins);
         kernel.fill()?;
+        // In this order, a cgroup that is made at any moment is told by the one or by the other.
+        kernel.register.add_paths()?;
+        kernel.follow(knows_cgroups)?;
+        kernel.register.add_ids(kernel.is_followed)?;
         Ok(kernel)
     }
 
     fn new(
         loaded: Loaded,
         tree: Tree,
-        scopes: Vec<ScopeId>,
+        scopes: &[config::Scope],
         config: &config::Kernel,
         pins: Pins,
     ) -> Self {
         Self {
+            register: Register::new(tree, scopes, loaded.scopes, loaded.scope_paths),
+            is_followed: false,
+            follower: None,
             programs: loaded.programs,
             flows: Flows::new(loaded.flows),
             maps: Maps {
-                scopes: loaded.scopes,
                 listeners: loaded.listeners,
                 ports: loaded.ports,
                 addresses: loaded.addresses,
                 exempt: loaded.exempt,
                 counters: loaded.counters,
             },
-            tree,
-            scopes: RwLock::new(scopes),
             ports: config.ports.clone(),
             attach: config.attach.clone(),
             pins,
@@ -159,30 +172,22 @@ impl Kernel {
     /// A program cannot be attached: what was attached before still is, and when nothing was, nothing
     /// is. Or connections cannot be destroyed: then the programs are attached and hold them back.
     pub fn enforce(&mut self) -> Result<Enforced, KernelError> {
-        let cgroup = self.tree.open(&self.attach)?;
-        let target = links::Target {
-            cgroup: cgroup.as_fd(),
-            id: self.tree.id(&self.attach)?,
-        };
-        let mut enforced = Enforced::default();
         let was_attached = links::any(&self.pins.links);
-        for (name, attach_type) in links::PROGRAMS {
-            let result = self.attach(name, attach_type, target);
-            match result {
-                Ok(links::Attached::Created) => enforced.links_created += 1,
-                Ok(links::Attached::Updated) => enforced.links_updated += 1,
-                Err(error) => {
-                    // Half of the programs with no daemon would refuse connections for nothing.
-                    if !was_attached {
-                        links::remove(&self.pins.links)
-                            .map_err(|source| KernelError::Unpin { source })?;
-                    }
-                    return Err(error);
+        let mut enforced = match self.attach_all() {
+            Ok(enforced) => enforced,
+            Err(error) => {
+                // Half of the programs with no daemon would refuse connections for nothing.
+                if !was_attached {
+                    links::remove(&self.pins.links)
+                        .map_err(|source| KernelError::Unpin { source })?;
                 }
+                return Err(error);
             }
-        }
+        };
         self.forget_unconfigured()?;
-        enforced.connections_destroyed = self.destroy()?;
+        enforced.connections_destroyed =
+            destroy::destroy(&self.ports, |cgroup_id| self.scope_of(cgroup_id).is_some())
+                .map_err(|source| KernelError::Destroy { source })?;
         Ok(enforced)
     }
 
@@ -224,76 +229,85 @@ impl Kernel {
     /// A connection may be in scope by either of its two cgroups.
     #[must_use]
     pub fn scope_of(&self, cgroup_id: u64) -> Option<usize> {
-        scope::deepest(&self.scopes(), &self.tree.path(cgroup_id).ok()?)
+        self.register.scope_of(cgroup_id)
     }
 
-    /// The programs, and whether each has its pinned link.
+    /// The scopes whose cgroups exist, as the programs know them.
+    #[must_use]
+    pub fn scope_count(&self) -> usize {
+        self.register.count()
+    }
+
+    /// The programs, and whether each has its pinned link; without those that this kernel cannot have.
     #[must_use]
     pub fn links(&self) -> Vec<(&'static str, bool)> {
         let pinned = |name| self.pins.links.join(name).exists();
-        links::PROGRAMS
-            .iter()
-            .map(|(name, _)| (*name, pinned(name)))
+        links::names()
+            .filter(|name| self.is_followed || !links::TRACEPOINTS.contains(name))
+            .map(|name| (name, pinned(name)))
             .collect()
     }
 
-    /// Whether the cgroup of a scope, by its position in the configuration, is the enforced one.
+    /// Whether the cgroup of a scope, by its position in the configuration, is in the map of the
+    /// programs; or, as long as there is none, whether it will be from its first moment.
     #[must_use]
     pub fn is_enforced(&self, scope: usize) -> bool {
-        self.scopes()
-            .get(scope)
-            .is_some_and(|scope| self.tree.id(&scope.path).ok() == Some(scope.id))
+        let is_followed = self.is_followed && links::is_following(&self.pins.links);
+        self.register.is_enforced(scope, is_followed)
     }
 
-    /// Enforces the scopes whose cgroup was removed and made again, which made it another cgroup, and
-    /// destroys what they connected to meanwhile. Returns how many there were.
-    ///
-    /// # Errors
-    ///
-    /// A scope could not be told to the programs: it is not enforced.
-    pub fn follow_scopes(&self) -> Result<usize, KernelError> {
-        let known = self.scopes().clone();
-        let mut followed = 0;
-        for (index, scope) in (0_u32..).zip(&known) {
-            // One that is not there has nothing in it.
-            let Ok(id) = self.tree.id(&scope.path) else {
-                continue;
+    /// Follows the cgroups of scopes from here on, if the kernel lets us.
+    fn follow(&mut self, knows_cgroups: bool) -> Result<(), KernelError> {
+        const MEANING: &str = "scopes must exist at the start, and are lost when they are removed";
+        if let Err(reason) = follow::check(self.register.tree(), knows_cgroups) {
+            tracing::warn!(%reason, "{MEANING}");
+            return Ok(());
+        }
+        match Follower::start(|name| self.program(name)) {
+            Ok(follower) => {
+                self.follower = Some(follower);
+                self.is_followed = true;
+            }
+            Err(KernelError::Attach { program, source }) => {
+                tracing::warn!(program, %source, "{MEANING}");
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// The tracepoints come first: there is no moment at which a scope is enforced and not followed.
+    fn attach_all(&mut self) -> Result<Enforced, KernelError> {
+        let mut enforced = Enforced::default();
+        if self.is_followed {
+            let follower = match self.follower.take() {
+                Some(follower) => follower,
+                None => Follower::start(|name| self.program(name))?,
             };
-            if id == scope.id {
-                continue;
+            for attached in follower.keep(&self.pins.links)? {
+                enforced.add(attached);
             }
-            let error = write_error("scopes");
-            // The old one first: the map has room for every scope, not for every one there was.
-            self.maps.scopes.remove(&scope.id).map_err(&error)?;
-            let value = Scope { index, padding: 0 };
-            self.maps.scopes.insert(&id, &value).map_err(&error)?;
-            let mut scopes = self.scopes.write().unwrap_or_else(PoisonError::into_inner);
-            if let Some(scope) = scopes.get_mut(index as usize) {
-                scope.id = id;
-            }
-            followed += 1;
         }
-        if followed > 0 {
-            self.destroy()?;
+        let cgroup = self.register.tree().open(&self.attach)?;
+        let target = links::Target {
+            cgroup: cgroup.as_fd(),
+            id: self.register.tree().id(&self.attach)?,
+        };
+        for (name, attach_type) in links::PROGRAMS {
+            let program = self.program(name)?;
+            let directory = &self.pins.links;
+            enforced.add(links::attach(
+                name,
+                program,
+                attach_type,
+                target,
+                directory,
+            )?);
         }
-        Ok(followed)
+        Ok(enforced)
     }
 
-    fn scopes(&self) -> RwLockReadGuard<'_, Vec<ScopeId>> {
-        self.scopes.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn destroy(&self) -> Result<usize, KernelError> {
-        destroy::destroy(&self.ports, |cgroup_id| self.scope_of(cgroup_id).is_some())
-            .map_err(|source| KernelError::Destroy { source })
-    }
-
-    fn attach(
-        &self,
-        name: &'static str,
-        attach_type: u32,
-        target: links::Target<'_>,
-    ) -> Result<links::Attached, KernelError> {
+    fn program(&self, name: &'static str) -> Result<BorrowedFd<'_>, KernelError> {
         let program = self
             .programs
             .program(name)
@@ -304,22 +318,15 @@ impl Kernel {
             program: name.to_owned(),
             source,
         })?;
-        links::attach(name, fd.as_fd(), attach_type, target, &self.pins.links)
+        Ok(fd.as_fd())
     }
 
     fn fill(&self) -> Result<(), KernelError> {
-        let (_, own) = self.tree.own()?;
+        let (_, own) = self.register.tree().own()?;
         self.maps
             .exempt
             .insert(&0, &own)
             .map_err(write_error("exempt"))?;
-        for (index, scope) in (0_u32..).zip(&*self.scopes()) {
-            let value = Scope { index, padding: 0 };
-            self.maps
-                .scopes
-                .insert(&scope.id, &value)
-                .map_err(write_error("scopes"))?;
-        }
         for port in &self.ports {
             self.maps
                 .ports
@@ -330,15 +337,7 @@ impl Kernel {
     }
 
     fn forget_unconfigured(&self) -> Result<(), KernelError> {
-        let scopes: HashSet<u64> = self.scopes().iter().map(|scope| scope.id).collect();
-        let known = self
-            .maps
-            .scopes
-            .keys(SCOPES_MAX)
-            .map_err(write_error("scopes"))?;
-        for id in known.iter().filter(|id| !scopes.contains(id)) {
-            self.maps.scopes.remove(id).map_err(write_error("scopes"))?;
-        }
+        self.register.forget_unconfigured()?;
         let ports: HashSet<u32> = self.ports.iter().map(|port| (*port).into()).collect();
         let known = self
             .maps
@@ -357,9 +356,18 @@ impl fmt::Debug for Kernel {
         formatter
             .debug_struct("Kernel")
             .field("attach", &self.attach)
-            .field("scopes", &*self.scopes())
+            .field("scopes", &self.register.scopes())
             .field("ports", &self.ports)
             .finish_non_exhaustive()
+    }
+}
+
+impl Enforced {
+    fn add(&mut self, attached: links::Attached) {
+        match attached {
+            links::Attached::Created => self.links_created += 1,
+            links::Attached::Updated => self.links_updated += 1,
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use aya::programs::ProgramType;
 
-use super::{KernelError, destroy, netns, scope};
+use super::{KernelError, destroy, follow, netns, scope};
 use crate::config;
 
 /// One thing that the daemon asks of the kernel.
@@ -55,6 +55,12 @@ pub fn features(config: &config::Kernel) -> Vec<Feature> {
                 ))
             },
         ),
+        feature("following cgroups", followed(), |reason| {
+            Degraded(format!(
+                "a scope must exist when the daemon starts, and is no longer enforced once its \
+                 cgroup is removed and made again: {reason}"
+            ))
+        }),
     ]
 }
 
@@ -73,6 +79,11 @@ pub(super) fn require_bpffs(pin_dir: &Path) -> Result<(), KernelError> {
     } else {
         Err(missing())
     }
+}
+
+fn followed() -> Result<(), String> {
+    let tree = scope::Tree::discover().map_err(|error| error.to_string())?;
+    follow::probe(&tree).map_err(|reason| reason.to_string())
 }
 
 fn destroy_supported() -> io::Result<()> {

@@ -7,7 +7,7 @@ use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use agent_ebpf::{SCOPE_LEVEL_MAX, SCOPES_MAX};
+use agent_ebpf::{SCOPE_LEVEL_MAX, SCOPE_PATH_BYTES, SCOPES_MAX, ScopePath};
 
 use crate::config;
 
@@ -34,6 +34,8 @@ pub enum ScopeError {
     OwnCgroup { own: String, scope: String },
     #[error("the scope `{scope}` is more than {SCOPE_LEVEL_MAX} levels deep")]
     TooDeep { scope: String },
+    #[error("the path of the scope `{scope}` is too long for the kernel programs")]
+    TooLong { scope: String },
     #[error("there are more than {SCOPES_MAX} scopes")]
     TooMany,
     #[error("no cgroup has the id {id}")]
@@ -50,13 +52,6 @@ pub(super) struct Tree {
     mount: PathBuf,
     /// What ids are opened relative to.
     root: File,
-}
-
-/// A scope, with what the kernel knows it by.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ScopeId {
-    pub(super) path: String,
-    pub(super) id: u64,
 }
 
 impl Tree {
@@ -123,23 +118,37 @@ impl Tree {
         Ok((own.to_owned(), self.id(own)?))
     }
 
-    /// Looks the scopes up, and refuses those that would not be enforced or would enforce us.
-    pub(super) fn resolve(
-        &self,
-        scopes: &[config::Scope],
-        attach: &str,
-    ) -> Result<Vec<ScopeId>, ScopeError> {
+    /// The id of a cgroup, if there is one at this path.
+    pub(super) fn id_if_exists(&self, path: &str) -> Result<Option<u64>, ScopeError> {
+        match self.id(path) {
+            Ok(id) => Ok(Some(id)),
+            Err(ScopeError::Open { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether no cgroup has this id any more. Ids are not given out again.
+    pub(super) fn is_gone(&self, id: u64) -> bool {
+        open_by_id(&self.root, id).is_err_and(|error| error.raw_os_error() == Some(libc::ESTALE))
+    }
+
+    /// Whether the mount shows the tree from its real root, as the kernel programs see it.
+    ///
+    /// In a container with a cgroup namespace it does not, and paths differ.
+    pub(super) fn is_whole(&self) -> bool {
+        /// The kernel numbers the cgroups of a hierarchy from here.
+        const ROOT: u64 = 1;
+        self.root
+            .metadata()
+            .is_ok_and(|metadata| metadata.ino() == ROOT)
+    }
+
+    /// Refuses scopes that would not be enforced, or would enforce us.
+    pub(super) fn check(&self, scopes: &[config::Scope], attach: &str) -> Result<(), ScopeError> {
         let (own, _) = self.own()?;
-        check(scopes, attach, &own)?;
-        scopes
-            .iter()
-            .map(|scope| {
-                Ok(ScopeId {
-                    path: scope.cgroup.clone(),
-                    id: self.id(&scope.cgroup)?,
-                })
-            })
-            .collect()
+        check(scopes, attach, &own)
     }
 }
 
@@ -153,13 +162,31 @@ pub fn cgroup_path(id: u64) -> Result<String, ScopeError> {
 }
 
 /// The deepest of these that a cgroup is in.
-pub(super) fn deepest(scopes: &[ScopeId], path: &str) -> Option<usize> {
+pub(super) fn deepest(scopes: &[String], path: &str) -> Option<usize> {
     scopes
         .iter()
         .enumerate()
-        .filter(|(_, scope)| is_within(path, &scope.path))
-        .max_by_key(|(_, scope)| level(&scope.path))
+        .filter(|(_, scope)| is_within(path, scope))
+        .max_by_key(|(_, scope)| level(scope))
         .map(|(index, _)| index)
+}
+
+/// Whether two paths are of the same cgroup.
+pub(super) fn is_same(path: &str, other: &str) -> bool {
+    names(path).eq(names(other))
+}
+
+/// A path as the kernel programs see it; `None` when it does not fit.
+pub(super) fn key(path: &str) -> Option<ScopePath> {
+    let text: String = names(path).flat_map(|name| ["/", name]).collect();
+    let text = if text.is_empty() { "/" } else { &text };
+    let mut bytes = [0; SCOPE_PATH_BYTES];
+    bytes
+        .get_mut(..text.len())?
+        .copy_from_slice(text.as_bytes());
+    // A cut off path is all path but for its last byte: with one more zero none is equal to it.
+    let is_shorter = text.len() < SCOPE_PATH_BYTES - 1;
+    is_shorter.then_some(ScopePath { bytes })
 }
 
 fn check(scopes: &[config::Scope], attach: &str, own: &str) -> Result<(), ScopeError> {
@@ -177,6 +204,11 @@ fn check(scopes: &[config::Scope], attach: &str, own: &str) -> Result<(), ScopeE
         if is_within(own, scope) {
             return Err(ScopeError::OwnCgroup {
                 own: own.to_owned(),
+                scope: scope.clone(),
+            });
+        }
+        if key(scope).is_none() {
+            return Err(ScopeError::TooLong {
                 scope: scope.clone(),
             });
         }
@@ -322,15 +354,33 @@ mod tests {
 
     #[test]
     fn the_deepest_scope_wins() {
-        let scopes: Vec<_> = ["/a", "/a/b", "/c"]
-            .iter()
-            .map(|path| ScopeId {
-                path: (*path).to_owned(),
-                id: 0,
-            })
-            .collect();
+        let scopes = ["/a", "/a/b", "/c"].map(str::to_owned);
         assert_eq!(deepest(&scopes, "/a/b/c"), Some(1));
         assert_eq!(deepest(&scopes, "/a/bc"), Some(0));
         assert_eq!(deepest(&scopes, "/d"), None);
+    }
+
+    #[test]
+    fn a_path_is_written_as_the_kernel_writes_it() {
+        for (path, expected) in [
+            ("/", "/"),
+            ("/agents.slice", "/agents.slice"),
+            ("/a//b/", "/a/b"),
+        ] {
+            let key = key(path).unwrap();
+            let (text, padding) = key.bytes.split_at(expected.len());
+            assert_eq!(text, expected.as_bytes());
+            assert!(padding.iter().all(|byte| *byte == 0));
+        }
+    }
+
+    #[test]
+    fn no_path_is_like_a_longer_one_that_the_programs_cut_off() {
+        let longest = format!("/{}", "a".repeat(SCOPE_PATH_BYTES - 3));
+        check(&[scope(&longest)], "/", "/b").unwrap();
+        assert!(matches!(
+            refused(&[&format!("{longest}a")], "/", "/b"),
+            ScopeError::TooLong { .. }
+        ));
     }
 }

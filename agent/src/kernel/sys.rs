@@ -14,12 +14,14 @@ use std::path::Path;
 use aya::Pod;
 use aya::maps::MapData;
 
+const BPF_MAP_LOOKUP_ELEM: libc::c_long = 1;
 const BPF_MAP_UPDATE_ELEM: libc::c_long = 2;
 const BPF_MAP_DELETE_ELEM: libc::c_long = 3;
 const BPF_MAP_GET_NEXT_KEY: libc::c_long = 4;
 const BPF_OBJ_PIN: libc::c_long = 6;
 const BPF_OBJ_GET: libc::c_long = 7;
 const BPF_OBJ_GET_INFO_BY_FD: libc::c_long = 15;
+const BPF_RAW_TRACEPOINT_OPEN: libc::c_long = 17;
 const BPF_MAP_LOOKUP_AND_DELETE_ELEM: libc::c_long = 21;
 const BPF_LINK_CREATE: libc::c_long = 28;
 const BPF_LINK_UPDATE: libc::c_long = 29;
@@ -50,6 +52,21 @@ impl<K: Pod, V: Pod> Table<K, V> {
         };
         // SAFETY: the kernel reads a key and a value of the sizes that `new` compared.
         unsafe { bpf(BPF_MAP_UPDATE_ELEM, &mut element) }.map(drop)
+    }
+
+    pub(super) fn contains(&self, key: &K) -> io::Result<bool> {
+        let mut value = MaybeUninit::<V>::zeroed();
+        let mut element = Element {
+            key: address(key),
+            value: value.as_mut_ptr().expose_provenance() as u64,
+            ..Element::new(self.fd())
+        };
+        // SAFETY: the kernel reads a key and writes a value of the sizes that `new` compared.
+        match unsafe { bpf(BPF_MAP_LOOKUP_ELEM, &mut element) } {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Removes an entry, if it is there.
@@ -124,6 +141,20 @@ pub(super) fn link_create(
     };
     // SAFETY: no pointers.
     let fd = unsafe { bpf(BPF_LINK_CREATE, &mut attributes) }?;
+    // SAFETY: the kernel returned a descriptor that nobody else has.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Attaches a program to a tracepoint of the whole kernel, until the link is closed.
+pub(super) fn tracepoint_open(program: BorrowedFd<'_>, name: &str) -> io::Result<OwnedFd> {
+    let name = CString::new(name).map_err(io::Error::from)?;
+    let mut attributes = RawTracepoint {
+        name: name.as_ptr().expose_provenance() as u64,
+        program: raw(program),
+        padding: 0,
+    };
+    // SAFETY: the name ends with a zero byte and lives until the call returns.
+    let fd = unsafe { bpf(BPF_RAW_TRACEPOINT_OPEN, &mut attributes) }?;
     // SAFETY: the kernel returned a descriptor that nobody else has.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
@@ -206,6 +237,13 @@ struct LinkCreate {
     target: u32,
     attach_type: u32,
     flags: u32,
+}
+
+#[repr(C)]
+struct RawTracepoint {
+    name: u64,
+    program: u32,
+    padding: u32,
 }
 
 #[repr(C)]

@@ -1,4 +1,4 @@
-//! What is done without a request: sessions are renewed and ended, scopes are followed.
+//! What is done without a request: sessions are renewed and ended.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,9 +14,6 @@ use crate::upstream::UpstreamError;
 
 /// Upstream tokens live for an hour and are renewed a quarter of an hour before their end.
 const SESSIONS_EVERY: Duration = Duration::from_secs(30);
-/// A slice is removed when its last unit ends, and made again, as another cgroup, for the next one.
-/// This long that one is not enforced; the connections it made meanwhile are destroyed.
-const SCOPES_EVERY: Duration = Duration::from_millis(250);
 /// Sessions that are renewed or ended at once: one that hangs does not keep the others waiting,
 /// and a thousand do not fall upon the account host together.
 const AT_ONCE: usize = 16;
@@ -50,29 +47,6 @@ pub async fn end_sessions(services: &Arc<Services>) {
     let all = each(services, services.sessions.list(), log_out);
     if tokio::time::timeout(LOGOUTS_TIMEOUT, all).await.is_err() {
         tracing::warn!("not every session was ended at snowflake in time");
-    }
-}
-
-/// Follows cgroups in scope that are removed and made again.
-pub async fn follow_scopes(services: Arc<Services>, mut shutdown: Shutdown) {
-    let mut was_failing = false;
-    loop {
-        // Both arms are cancel-safe.
-        tokio::select! {
-            () = tokio::time::sleep(SCOPES_EVERY) => {}
-            () = shutdown.wait() => return,
-        }
-        let followed = services.kernel.follow_scopes();
-        match &followed {
-            Ok(0) => {}
-            Ok(scopes) => tracing::info!(scopes, "enforcing cgroups that were made again"),
-            // Once, not four times a second.
-            Err(_) if was_failing => {}
-            Err(error) => {
-                tracing::error!(error = %ErrorChain(error), "a scope is not enforced");
-            }
-        }
-        was_failing = followed.is_err();
     }
 }
 

@@ -30,7 +30,7 @@ mod services;
 mod status;
 
 pub use connection::serve;
-pub use house::{end_sessions, follow_scopes, keep_sessions};
+pub use house::{end_sessions, keep_sessions};
 pub use listener::Listeners;
 pub use metrics::Metrics;
 pub use refusal::{Reason, Refusal};
