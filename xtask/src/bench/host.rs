@@ -1,11 +1,9 @@
 //! The stand-in, the daemon in release, and a scope: what is measured.
 
 use std::fs::{self, DirBuilder, File};
-use std::io::Write as _;
-use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::SystemTime;
 
 use ::tests::cgroup::Place;
@@ -28,7 +26,6 @@ pub(super) struct Host {
     _warehouse: Warehouse,
     environment: Environment,
     record: Record,
-    other: SocketAddr,
 }
 
 /// Memory of the daemon, in KiB.
@@ -46,7 +43,7 @@ impl Host {
         let record = Record::new(record)?;
         record.mount(&environment)?;
         let secret = environment.dir().join("password");
-        fs::write(&secret, PASSWORD).context("cannot write the credential")?;
+        write_secret(&secret).context("cannot write the credential")?;
         let warehouse = Warehouse::start(&environment, WAREHOUSE)?;
         environment.trust(&warehouse.certificate(), &[venv()])?;
         let workload = format!(
@@ -63,13 +60,11 @@ impl Host {
         };
         let daemon = Daemon::start(&environment, &warehouse, &setup)?;
         trust(&environment, &daemon)?;
-        let other = serve(&environment)?;
         Ok(Self {
             daemon,
             _warehouse: warehouse,
             environment,
             record,
-            other,
         })
     }
 
@@ -86,9 +81,13 @@ impl Host {
             .env("PYTHONDONTWRITEBYTECODE", "1")
     }
 
-    /// A listener on a port that nobody redirects.
-    pub(super) const fn other_port(&self) -> SocketAddr {
-        self.other
+    /// An address at which nobody serves anything.
+    pub(super) fn address(&self) -> String {
+        self.environment.addresses().stranger().to_string()
+    }
+
+    pub(super) fn cgroup(&self, place: Place) -> PathBuf {
+        self.environment.tree().path(place)
     }
 
     pub(super) fn dir(&self) -> &Path {
@@ -129,6 +128,16 @@ impl Host {
     }
 }
 
+/// The daemon takes no secret that others can read.
+fn write_secret(path: &Path) -> io::Result<()> {
+    File::options()
+        .create_new(true)
+        .write(true)
+        .mode(0o600)
+        .open(path)?
+        .write_all(PASSWORD.as_bytes())
+}
+
 /// Puts the daemon's authority where the connector looks, as an operator would.
 fn trust(environment: &Environment, daemon: &Daemon) -> Result<()> {
     let output = environment
@@ -144,15 +153,6 @@ fn trust(environment: &Environment, daemon: &Daemon) -> Result<()> {
         output.stderr
     );
     Ok(())
-}
-
-/// Accepts and closes, as fast as it can, until this process ends.
-fn serve(environment: &Environment) -> Result<SocketAddr> {
-    let address = environment.addresses().stranger();
-    let listener = TcpListener::bind((address, 0)).context("cannot listen")?;
-    let local = listener.local_addr().context("cannot listen")?;
-    thread::spawn(move || listener.incoming().for_each(drop));
-    Ok(local)
 }
 
 fn credential(secret: &Path) -> String {

@@ -83,19 +83,15 @@ impl Bench {
     }
 
     fn connect(&self, way: Way) -> Result<f64> {
-        let address = self.host.other_port();
-        let address = [address.ip().to_string(), address.port().to_string()];
-        let place = match way {
-            Way::Inside => Place::Agents,
-            Way::Beside => Place::Free,
-            Way::Direct | Way::Control => {
-                // Our own cgroup is above none of our programs.
-                let mut bare = Command::new(host::python());
-                let text = process::output(bare.arg(&self.connect).args(address))?;
-                return seconds(&text);
-            }
+        let mut command = Command::new(host::python());
+        command.arg(&self.connect).arg(self.host.address());
+        match way {
+            Way::Inside => command.arg(self.host.cgroup(Place::Agents)),
+            Way::Beside => command.arg(self.host.cgroup(Place::Free)),
+            // Our own cgroup is above none of our programs.
+            Way::Direct | Way::Control => &mut command,
         };
-        output(self.host.python(place).arg(&self.connect).args(address))
+        seconds(&process::output(&mut command)?)
     }
 }
 
