@@ -42,9 +42,18 @@ pub(crate) fn succeeds(command: &mut Command) -> bool {
 }
 
 /// The cargo that runs us, at the top of the source tree.
+///
+/// What cargo told us about our own package is taken out: build scripts that ask to be run again
+/// when it changes (ring's does) would otherwise rebuild half of the tree.
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(layout::root());
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
     command
 }
 
