@@ -11,6 +11,7 @@
 
 mod btf;
 mod destroy;
+mod detach;
 mod error;
 mod flows;
 mod links;
@@ -23,11 +24,9 @@ mod sys;
 
 use std::collections::HashSet;
 use std::fmt;
-use std::fs;
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::AsFd as _;
-use std::path::Path;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use agent_ebpf::{Listener, SCOPES_MAX, Scope};
@@ -37,6 +36,7 @@ use loader::{Loaded, Pins};
 use scope::{ScopeId, Tree};
 
 pub use agent_ebpf::Counter;
+pub use detach::detach;
 pub use error::KernelError;
 pub use flows::{Flow, FlowError, Flows};
 pub use netns::netns_cookie;
@@ -360,44 +360,6 @@ impl fmt::Debug for Kernel {
             .field("scopes", &*self.scopes())
             .field("ports", &self.ports)
             .finish_non_exhaustive()
-    }
-}
-
-/// Ends enforcement: removes the links and the maps of every version. Returns the number of links.
-///
-/// # Errors
-///
-/// A pin cannot be removed; what is still pinned is still enforced.
-pub fn detach(pin_dir: &Path) -> Result<usize, KernelError> {
-    let error = |source| KernelError::Unpin { source };
-    let versions = match fs::read_dir(pin_dir) {
-        Ok(versions) => versions,
-        Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(0),
-        Err(source) => return Err(error(source)),
-    };
-    let mut removed = 0;
-    for version in versions {
-        let version = version.map_err(error)?;
-        // The directory may be shared, if somebody configured it so.
-        if !loader::is_version(&version.file_name()) {
-            continue;
-        }
-        let version = version.path();
-        removed += links::remove(&version.join("links")).map_err(error)?;
-        loader::remove_pins(&version.join("links")).map_err(error)?;
-        loader::remove_pins(&version.join("maps")).map_err(error)?;
-        fs::remove_dir(&version).map_err(error)?;
-    }
-    match fs::remove_dir(pin_dir) {
-        Err(source)
-            if !matches!(
-                source.kind(),
-                io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::ResourceBusy
-            ) =>
-        {
-            Err(error(source))
-        }
-        _ => Ok(removed),
     }
 }
 
