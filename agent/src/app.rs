@@ -138,7 +138,7 @@ impl Parts {
             terminator: Terminator::new(Arc::new(authority), config.limits.hello_timeout)?,
             recorder,
             policies: policy::Store::open(&config.policy.dir).context("loading the policies")?,
-            analyst: Analyst::new(),
+            analyst: Analyst::new().context("starting statement analysis")?,
             credentials,
             upstream: Upstream::new(connector, &config.limits, Some(upstream_metrics)),
         })

@@ -88,7 +88,7 @@ pub(super) fn bytes(text: &str, from: u64, to: u64) -> Result<u64, ValueError> {
     ))
 }
 
-/// The inverse of [`bytes`].
+/// The inverse of [`bytes()`].
 pub(super) fn show_bytes(bytes: u64) -> String {
     let unit = UNITS
         .iter()

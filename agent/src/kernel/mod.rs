@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Nothing is enforced before [`Kernel::enforce`], and nothing stops being enforced before
-//! [`detach`]: neither a crash nor an upgrade opens a gap.
+//! [`detach()`]: neither a crash nor an upgrade opens a gap.
 
 mod btf;
 mod destroy;

@@ -397,7 +397,7 @@ struct Case {
 async fn the_shipped_pack_answers_its_cases() {
     let cases = include_str!("../../../policies/cases/read-only-agent.toml");
     let cases: Cases = toml::from_str(cases).unwrap();
-    let (policies, analyst) = (parse(default_policy()), Analyst::new());
+    let (policies, analyst) = (parse(default_policy()), Analyst::new().unwrap());
     for case in cases.case {
         let principal = principal(&case.workload);
         let facts = match &case.sql {

@@ -6,7 +6,7 @@
 //!                       └─── close | close_detached | drop    one frame, exactly once
 //! ```
 //!
-//! One thread owns the file ([`thread`]); the chain is pure ([`chain`]); the bytes are specified in
+//! One thread owns the file (`thread`); the chain is pure ([`chain`]); the bytes are specified in
 //! [`mod@format`]; [`read`] verifies and shares nothing with the writer but the format.
 #![forbid(unsafe_code)]
 

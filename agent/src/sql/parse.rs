@@ -1,6 +1,7 @@
 //! Runs analysis on threads whose stacks bear any tree that the limits let through.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -44,33 +45,25 @@ struct Job {
     _room: OwnedSemaphorePermit,
 }
 
-impl Default for Analyst {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Analyst {
     /// Starts the threads; they end when the last clone is dropped.
-    #[must_use]
-    pub fn new() -> Self {
+    ///
+    /// # Errors
+    /// A thread cannot be started.
+    pub fn new() -> io::Result<Self> {
         let (jobs, receiver) = channel();
         let receiver = Arc::new(Mutex::new(receiver));
         for number in 0..THREADS {
             let receiver = Arc::clone(&receiver);
-            let thread = std::thread::Builder::new()
+            std::thread::Builder::new()
                 .name(format!("sql-{number}"))
                 .stack_size(STACK_BYTES)
-                .spawn(move || work(&receiver));
-            if let Err(error) = thread {
-                // With none at all, every statement is refused.
-                tracing::error!(%error, "cannot start a thread for statement analysis");
-            }
+                .spawn(move || work(&receiver))?;
         }
-        Self {
+        Ok(Self {
             jobs,
             room: Arc::new(Semaphore::new(JOBS_MAX)),
-        }
+        })
     }
 
     /// Finds the facts of a text; what is not understood is opaque.

@@ -276,7 +276,7 @@ fn a_result_named_by_more_than_a_literal_is_opaque() {
 /// Runs on the real stacks: an overflow would abort the test process.
 #[tokio::test]
 async fn statements_made_to_exhaust_us_are_survived() {
-    let analyst = Analyst::new();
+    let analyst = Analyst::new().unwrap();
     let chain = |unit: &str, count: usize| format!("select 1{}", unit.repeat(count));
     for text in [
         chain("+1", 24_000),

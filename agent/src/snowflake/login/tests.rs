@@ -1,3 +1,5 @@
+//! Logins as drivers send them, and what goes upstream instead.
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

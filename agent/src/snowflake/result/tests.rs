@@ -1,3 +1,5 @@
+//! Answers that may be passed on, and those that may not.
+
 use super::*;
 
 const ID: &str = "01b00000-0000-0000-0000-000000000001";

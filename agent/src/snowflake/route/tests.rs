@@ -1,3 +1,5 @@
+//! Which requests are operations.
+
 use bytes::Bytes;
 
 use super::*;
