@@ -7,11 +7,12 @@
 //! ```
 //!
 //! Nothing is enforced before [`Kernel::enforce`], and nothing stops being enforced before
-//! [`detach`]: neither a crash nor an upgrade opens a gap, nor does a scope whose cgroup is removed and
+//! [`detach()`]: neither a crash nor an upgrade opens a gap, nor does a scope whose cgroup is removed and
 //! made again.
 
 mod btf;
 mod destroy;
+mod detach;
 mod error;
 mod flows;
 mod follow;
@@ -26,11 +27,9 @@ mod sys;
 
 use std::collections::HashSet;
 use std::fmt;
-use std::fs;
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::{AsFd as _, BorrowedFd};
-use std::path::Path;
 
 use agent_ebpf::Listener;
 
@@ -41,6 +40,7 @@ use register::Register;
 use scope::Tree;
 
 pub use agent_ebpf::Counter;
+pub use detach::detach;
 pub use error::KernelError;
 pub use flows::{Flow, FlowError, Flows};
 pub use netns::netns_cookie;
@@ -368,44 +368,6 @@ impl Enforced {
             links::Attached::Created => self.links_created += 1,
             links::Attached::Updated => self.links_updated += 1,
         }
-    }
-}
-
-/// Ends enforcement: removes the links and the maps of every version. Returns the number of links.
-///
-/// # Errors
-///
-/// A pin cannot be removed; what is still pinned is still enforced.
-pub fn detach(pin_dir: &Path) -> Result<usize, KernelError> {
-    let error = |source| KernelError::Unpin { source };
-    let versions = match fs::read_dir(pin_dir) {
-        Ok(versions) => versions,
-        Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(0),
-        Err(source) => return Err(error(source)),
-    };
-    let mut removed = 0;
-    for version in versions {
-        let version = version.map_err(error)?;
-        // The directory may be shared, if somebody configured it so.
-        if !loader::is_version(&version.file_name()) {
-            continue;
-        }
-        let version = version.path();
-        removed += links::remove(&version.join("links")).map_err(error)?;
-        loader::remove_pins(&version.join("links")).map_err(error)?;
-        loader::remove_pins(&version.join("maps")).map_err(error)?;
-        fs::remove_dir(&version).map_err(error)?;
-    }
-    match fs::remove_dir(pin_dir) {
-        Err(source)
-            if !matches!(
-                source.kind(),
-                io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::ResourceBusy
-            ) =>
-        {
-            Err(error(source))
-        }
-        _ => Ok(removed),
     }
 }
 

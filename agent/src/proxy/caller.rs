@@ -202,10 +202,8 @@ pub(super) fn authenticate(
             .chunks
             .link(capability, header, *index, &connection.key, now);
         let fetcher = link.and_then(|link| {
-            Some(Caller::Fetcher(
-                services.sessions.by_id(link.session)?,
-                link,
-            ))
+            let session = services.sessions.by_id(link.session)?;
+            (session.account == account.name).then_some(Caller::Fetcher(session, link))
         });
         return Ok((fetcher.ok_or_else(unknown_chunk)?, operation));
     }

@@ -7,7 +7,7 @@
 //!                               canonical → operation → caller → facts → verdict
 //!                                         → recorded → upstream → masked → response
 //! ```
-//! [`pipeline`] is the page to read. Each kind of operation has its own file beside it.
+//! `pipeline` is the page to read. Each kind of operation has its own file beside it.
 #![forbid(unsafe_code)]
 
 mod caller;

@@ -61,17 +61,18 @@ async fn run(
     let (question, operation) = caller.question(connection, services, operation).await?;
     exchange.found(&question);
     let policies = services.policies.snapshot();
-    let permit = match policy::evaluate(&policies, &question.view(connection), operation) {
+    let verdict = policy::evaluate(&policies, &question.view(connection), operation);
+    services
+        .metrics
+        .decision_seconds
+        .observe(decision.elapsed().as_secs_f64());
+    let permit = match verdict {
         Verdict::Allow(permit) => permit,
         Verdict::Deny(denial) => {
             exchange.denied(&denial);
             return Err(Refusal::new(Reason::DeniedByPolicy, denial.message));
         }
     };
-    services
-        .metrics
-        .decision_seconds
-        .observe(decision.elapsed().as_secs_f64());
     let recorded = exchange.decided(permit).await?;
     Box::pin(perform::perform(
         connection, services, caller, recorded, exchange,

@@ -6,7 +6,7 @@
 //!                       └─── close | close_detached | drop    one frame, exactly once
 //! ```
 //!
-//! One thread owns the file ([`writer`]); the chain is pure ([`chain`]); the bytes are specified in
+//! One thread owns the file (`thread`); the chain is pure ([`chain`]); the bytes are specified in
 //! [`mod@format`]; [`read`] verifies and shares nothing with the writer but the format.
 #![forbid(unsafe_code)]
 
@@ -19,6 +19,7 @@ pub mod metrics;
 mod proof;
 pub mod read;
 mod segment;
+mod thread;
 mod writer;
 
 pub use about::{Caller, Decided};

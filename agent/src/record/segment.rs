@@ -15,7 +15,7 @@ use super::read::{Header, ReadError, Reader, segments};
 
 /// More than one batch is never unsynced, so what a crash tears is not longer than this. A longer
 /// bad tail is damage that someone must look at.
-const TORN_BYTES_MAX: u64 = (super::writer::BATCH_BYTES_MAX + FRAME_LENGTH_MAX) as u64;
+const TORN_BYTES_MAX: u64 = (super::thread::BATCH_BYTES_MAX + FRAME_LENGTH_MAX) as u64;
 
 /// Where segments go. Every method either does all of it or fails; after a failure nothing may be
 /// assumed of the last bytes.

@@ -1,35 +1,20 @@
-//! The one thread that owns the recording, and the handle that everyone else has.
-//!
-//! Group commit: the thread takes everything that waits, writes it in one go, syncs once, and
-//! acknowledges all of it. Waiting a little for more gains nothing: while one sync runs, the next
-//! batch gathers. Only a decision waits for a sync; an ending that no decision accompanies is synced
-//! within [`SYNC_IDLE`], so a crash of the host can lose an ending, never a decision.
-//!
-//! The first failure is the last: after a failed sync the kernel may have dropped the dirty pages,
-//! so a later success would prove nothing. The thread then answers everything with the failure,
-//! and nothing is forwarded until the daemon is started again.
+//! The handle to the recording that everyone has; [`super::thread`] has the files.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
-use tokio::time::Instant;
 
-use super::chain::Digest;
 use super::entry::{Entry, Opening};
 use super::error::RecordError;
 use super::format::file_name;
 use super::metrics::Metrics;
-use super::read::Header;
-use super::segment::{Draft, Files, Storage, Tail, encode_header};
+use super::segment::{Draft, Files, Storage, Tail};
+use super::thread::{Failure, Message, Slots, Writer};
 use crate::config;
-
-/// Written and synced at once: at 200 MB/s a batch costs 5 ms, about one sync.
-pub(super) const BATCH_BYTES_MAX: usize = 1 << 20;
 
 /// Entries open or not yet written. Each puts at most two frames in the queue, so this also limits
 /// the queue. It is above any sensible `connections_max`; past it, operations are refused.
@@ -37,9 +22,6 @@ const ENTRIES_MAX: usize = 16_384;
 
 /// Frame bytes in the queue. Past it, decisions wait for the disk.
 const QUEUE_BYTES_MAX: usize = 64 << 20;
-
-/// How long an ending may stay unsynced.
-const SYNC_IDLE: Duration = Duration::from_millis(50);
 
 /// Records what is decided and how it ends.
 #[derive(Clone, Debug)]
@@ -75,39 +57,6 @@ struct Shared {
     bytes: Arc<Semaphore>,
     failure: Arc<OnceLock<Failure>>,
     metrics: Metrics,
-}
-
-/// Why the writer stopped writing.
-#[derive(Clone, Debug)]
-struct Failure {
-    operation: &'static str,
-    source: Arc<io::Error>,
-}
-
-impl Failure {
-    fn to_error(&self) -> RecordError {
-        RecordError::Failed {
-            operation: self.operation,
-            source: Arc::clone(&self.source),
-        }
-    }
-}
-
-/// One frame on its way to the disk.
-#[derive(Debug)]
-struct Message {
-    draft: Draft,
-    durable: bool,
-    done: Option<oneshot::Sender<Result<(), RecordError>>>,
-    /// Given back when the frame has been dealt with.
-    _slots: Slots,
-}
-
-/// The room that a frame takes in the queue.
-#[derive(Debug, Default)]
-struct Slots {
-    _bytes: Option<OwnedSemaphorePermit>,
-    _entry: Option<OwnedSemaphorePermit>,
 }
 
 impl Recorder {
@@ -276,140 +225,5 @@ impl Drop for Shared {
         {
             tracing::error!("the recorder's thread panicked");
         }
-    }
-}
-
-/// Owned by the thread.
-struct Writer<S> {
-    storage: S,
-    segment: u64,
-    segment_told: Arc<AtomicU64>,
-    segment_bytes: u64,
-    segment_bytes_max: u64,
-    host: String,
-    digest: Digest,
-    /// Something was written that is not synced.
-    dirty: bool,
-    next_entry: Arc<AtomicU64>,
-    metrics: Metrics,
-}
-
-impl<S: Storage> Writer<S> {
-    fn run(
-        mut self,
-        messages: &Receiver<Message>,
-        failed: &OnceLock<Failure>,
-        queued: &AtomicUsize,
-    ) {
-        loop {
-            let first = match self.dirty {
-                true => messages.recv_timeout(SYNC_IDLE),
-                false => messages.recv().or(Err(RecvTimeoutError::Disconnected)),
-            };
-            let mut batch = match first {
-                Ok(message) => vec![message],
-                Err(RecvTimeoutError::Timeout) => Vec::new(),
-                Err(RecvTimeoutError::Disconnected) => break,
-            };
-            let mut bytes: usize = batch.iter().map(|message| message.draft.len()).sum();
-            while !batch.is_empty() && bytes < BATCH_BYTES_MAX {
-                let Ok(message) = messages.try_recv() else {
-                    break;
-                };
-                bytes += message.draft.len();
-                batch.push(message);
-            }
-            queued.fetch_sub(batch.len(), Ordering::Relaxed);
-            let outcome = match failed.get() {
-                Some(failure) => Err(failure.clone()),
-                None => self.commit(&batch).inspect_err(|failure| {
-                    self.dirty = false;
-                    self.metrics.failures.inc();
-                    // Set before anyone is answered: whoever hears of the failure, and whoever
-                    // comes later, finds the recorder closed.
-                    failed.get_or_init(|| failure.clone());
-                }),
-            };
-            for message in batch {
-                if let Some(done) = message.done {
-                    // The operation may be gone; the frame stands all the same.
-                    done.send(
-                        outcome
-                            .as_ref()
-                            .map_or_else(|it| Err(it.to_error()), |()| Ok(())),
-                    )
-                    .ok();
-                } else if outcome.is_err() {
-                    self.metrics.lost.inc();
-                }
-            }
-        }
-        if self.dirty
-            && let Err(failure) = self.sync()
-        {
-            tracing::error!(error = %failure.source, "cannot sync the recording at the end");
-        }
-    }
-
-    /// Writes a batch, and syncs it if a frame in it must be durable; an empty batch only syncs.
-    fn commit(&mut self, batch: &[Message]) -> Result<(), Failure> {
-        if self.segment_bytes >= self.segment_bytes_max && !batch.is_empty() {
-            self.rotate()?;
-        }
-        let mut bytes = Vec::new();
-        let mut digest = self.digest;
-        for message in batch {
-            digest = message.draft.write(digest, &mut bytes);
-        }
-        if !bytes.is_empty() {
-            self.storage.append(&bytes).map_err(failure("a write"))?;
-            self.digest = digest;
-            self.segment_bytes += bytes.len() as u64;
-            self.dirty = true;
-            self.metrics.frames.inc_by(batch.len() as u64);
-            self.metrics.bytes.inc_by(bytes.len() as u64);
-        }
-        if batch.is_empty() || batch.iter().any(|message| message.durable) {
-            self.sync()?;
-        }
-        Ok(())
-    }
-
-    fn sync(&mut self) -> Result<(), Failure> {
-        let start = Instant::now();
-        self.storage.sync().map_err(failure("a sync"))?;
-        self.metrics
-            .sync_seconds
-            .observe(start.elapsed().as_secs_f64());
-        self.dirty = false;
-        Ok(())
-    }
-
-    fn rotate(&mut self) -> Result<(), Failure> {
-        if self.dirty {
-            self.sync()?;
-        }
-        let header = Header {
-            number: self.segment + 1,
-            next_entry: self.next_entry.load(Ordering::Relaxed),
-            previous: self.digest,
-            host: self.host.clone(),
-        };
-        let (bytes, digest) = encode_header(&header);
-        self.storage
-            .start(header.number, &bytes)
-            .map_err(failure("starting a segment"))?;
-        self.segment = header.number;
-        self.segment_told.store(header.number, Ordering::Relaxed);
-        self.segment_bytes = bytes.len() as u64;
-        self.digest = digest;
-        Ok(())
-    }
-}
-
-fn failure(operation: &'static str) -> impl FnOnce(io::Error) -> Failure {
-    move |source| Failure {
-        operation,
-        source: Arc::new(source),
     }
 }

@@ -1,6 +1,7 @@
 //! Runs analysis on threads whose stacks bear any tree that the limits let through.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -46,11 +47,10 @@ struct Job {
 
 impl Analyst {
     /// Starts the threads; they end when the last clone is dropped.
-    /// Starts the threads.
     ///
     /// # Errors
     /// A thread cannot be started.
-    pub fn new() -> std::io::Result<Self> {
+    pub fn new() -> io::Result<Self> {
         let (jobs, receiver) = channel();
         let receiver = Arc::new(Mutex::new(receiver));
         for number in 0..THREADS {

@@ -1,4 +1,4 @@
-//! Logins as drivers send them, and answers as Snowflake gives them.
+//! Logins as drivers send them, and what goes upstream instead.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

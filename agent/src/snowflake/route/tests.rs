@@ -1,4 +1,4 @@
-//! Requests as drivers send them, and what is none.
+//! Which requests are operations.
 
 use bytes::Bytes;
 
