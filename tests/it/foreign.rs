@@ -122,7 +122,7 @@ fn assert_stolen(bench: &Bench, answers: &Value) {
         .find(|frame| frame.payload["statement"]["text"] == "select 1")
         .unwrap();
     assert_eq!(
-        refused.payload["verdict"], "refuse",
+        refused.payload["reason"], "foreign_token",
         "what was asked is recorded"
     );
     assert_eq!(refused.payload["caller"]["workload"], "other");
