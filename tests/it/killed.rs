@@ -101,7 +101,9 @@ fn after_a_kill_every_connect_is_refused_until_a_restart_takes_over() {
         .unwrap();
     let enforcing: Value = serde_json::from_str(last).unwrap();
     assert_eq!(enforcing["links_created"], 0, "{enforcing}");
-    assert_eq!(enforcing["links_updated"], 9, "{enforcing}");
+    let links = bench.status()["links"].as_array().unwrap().len();
+    assert!(links >= 9, "{links}");
+    assert_eq!(enforcing["links_updated"], links, "{enforcing}");
     agent::record::read::verify(&bench.daemon.files().record).unwrap();
 }
 

@@ -74,6 +74,13 @@ impl Client {
         self
     }
 
+    /// Sets environment variables; one that was set before is replaced.
+    #[must_use]
+    pub fn envs(mut self, variables: &[(&str, &OsStr)]) -> Self {
+        self.command.envs(variables.iter().copied());
+        self
+    }
+
     /// Changes how long the program may take; one that takes longer is killed.
     #[must_use]
     pub const fn limit(mut self, limit: Duration) -> Self {

@@ -118,11 +118,8 @@ impl Daemon {
             "there is no {}: build the daemon first",
             binary.display()
         );
-        let client = environment.client(Place::Daemon, &binary);
-        let client = variables
-            .iter()
-            .fold(client, |client, (name, value)| client.env(name, value));
-        let mut process = client
+        let mut process = environment
+            .client(Place::Daemon, &binary)
             .env("RUST_BACKTRACE", "1")
             // For whoever looks for a fault: everything the daemon can say.
             .env(
@@ -132,6 +129,7 @@ impl Daemon {
             .arg("run")
             .arg("--config")
             .arg(&files.config)
+            .envs(variables)
             .start("daemon")?;
         // The daemon serves its metrics last, when the programs are attached.
         process.wait_until(START_LIMIT, || get(metrics, "/metrics").is_ok())?;
