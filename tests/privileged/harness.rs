@@ -173,6 +173,16 @@ fn remove_tree(cgroup: &Path) -> io::Result<()> {
     remove(cgroup)
 }
 
+/// Waits for what the kernel does in its own time.
+#[track_caller]
+pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let start = SystemTime::now();
+    while !is_so() {
+        assert!(start.elapsed().unwrap() < PATIENCE, "never: {what}");
+        thread::yield_now();
+    }
+}
+
 /// Removes a cgroup, with what a failed test left running in it.
 fn remove(cgroup: &Path) -> io::Result<()> {
     fs::write(cgroup.join("cgroup.kill"), "1")?;

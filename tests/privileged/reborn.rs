@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use agent::kernel::{Counter, Kernel};
+use agent::kernel::{Counter, Kernel, detach};
 
-use crate::harness::{Bench, Client, LINKS, counted};
+use crate::harness::{Bench, Client, LINKS, counted, eventually};
 
 /// Makes a socket, leaves for another cgroup, and connects with it when told to.
 const TAKE_SOCKET_OUT: &str = r"
@@ -244,16 +244,31 @@ fn a_path_that_is_no_longer_configured_is_forgotten() {
 }
 
 #[test]
-fn what_is_detached_is_not_called_enforced() {
+fn what_is_not_attached_is_not_called_enforced() {
+    let bench = Bench::new();
+    let mut kernel = bench.load();
+    assert!(!kernel.is_enforced(0), "not yet");
+    kernel.enforce().unwrap();
+    assert!(kernel.is_enforced(0));
+    detach(&bench.pin_dir()).unwrap();
+    assert!(!kernel.is_enforced(0), "no longer");
+}
+
+#[test]
+fn a_scope_that_nobody_follows_is_not_called_enforced() {
     let bench = Bench::new();
     let kernel = bench.enforced();
+    fs::remove_file(bench.pin_dir().join("v1/links/cgroup_mkdir")).unwrap();
     bench.remove(&bench.agents());
-    assert!(kernel.is_enforced(0));
-    agent::kernel::detach(&bench.pin_dir()).unwrap();
     assert!(!kernel.is_enforced(0), "nobody would put it into the map");
     bench.make(&bench.agents());
-    assert!(!kernel.is_enforced(0), "nobody did");
-    assert_eq!(counted(&kernel, Counter::ScopeMade), 0);
+    // The kernel ends a link some time after its last holder is gone.
+    eventually("a cgroup that nobody told of", || {
+        make_again(&bench, &bench.agents());
+        !kernel.is_enforced(0)
+    });
+    assert_eq!(kernel.scope_count(), 0);
+    expect_direct(&bench, &bench.agents());
 }
 
 #[test]
