@@ -13,7 +13,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
 use agent::config;
-use agent::kernel::{Counter, Flow, Kernel, detach, netns_cookie};
+use agent::kernel::{Counter, Flow, Kernel, KernelError, detach, netns_cookie};
 
 /// Far more than anything here takes: only a failing test waits this long.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -80,11 +80,18 @@ impl Bench {
     }
 
     pub(crate) fn load_scopes(&self, cgroups: &[&str]) -> Kernel {
-        let kernel = config::Kernel {
+        self.try_load(cgroups).unwrap()
+    }
+
+    pub(crate) fn config(&self) -> config::Kernel {
+        config::Kernel {
             attach: self.attach(),
             pin_dir: self.pin_dir(),
             ports: vec![443],
-        };
+        }
+    }
+
+    pub(crate) fn try_load(&self, cgroups: &[&str]) -> Result<Kernel, KernelError> {
         let scope = |cgroup: &&str| config::Scope {
             cgroup: (*cgroup).to_owned(),
             other_tls: config::OtherTls::Deny,
@@ -92,7 +99,7 @@ impl Bench {
             unnamed_networks: Vec::new(),
         };
         let scopes: Vec<_> = cgroups.iter().map(scope).collect();
-        Kernel::load(&kernel, &scopes).unwrap()
+        Kernel::load(&self.config(), &scopes)
     }
 
     pub(crate) fn publish(&self, kernel: &Kernel) {
@@ -171,6 +178,16 @@ fn remove_tree(cgroup: &Path) -> io::Result<()> {
         }
     }
     remove(cgroup)
+}
+
+/// Waits for what the kernel does in its own time.
+#[track_caller]
+pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let start = SystemTime::now();
+    while !is_so() {
+        assert!(start.elapsed().unwrap() < PATIENCE, "never: {what}");
+        thread::yield_now();
+    }
 }
 
 /// Removes a cgroup, with what a failed test left running in it.

@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::SystemTime;
 
-use agent::kernel::{Counter, Kernel};
+use agent::kernel::probe::{self, FeatureState};
+use agent::kernel::{Counter, Kernel, KernelError, detach};
 
-use crate::harness::{Bench, Client, LINKS, counted};
+use crate::harness::{Bench, Client, LINKS, counted, eventually};
 
 /// Makes a socket, leaves for another cgroup, and connects with it when told to.
 const TAKE_SOCKET_OUT: &str = r"
@@ -244,16 +246,81 @@ fn a_path_that_is_no_longer_configured_is_forgotten() {
 }
 
 #[test]
-fn what_is_detached_is_not_called_enforced() {
+fn what_is_not_attached_is_not_called_enforced() {
+    let bench = Bench::new();
+    let mut kernel = bench.load();
+    assert!(!kernel.is_enforced(0), "not yet");
+    kernel.enforce().unwrap();
+    assert!(kernel.is_enforced(0));
+    detach(&bench.pin_dir()).unwrap();
+    assert!(!kernel.is_enforced(0), "no longer");
+}
+
+#[test]
+fn a_scope_that_nobody_follows_is_not_called_enforced() {
     let bench = Bench::new();
     let kernel = bench.enforced();
+    fs::remove_file(bench.pin_dir().join("v1/links/cgroup_mkdir")).unwrap();
     bench.remove(&bench.agents());
-    assert!(kernel.is_enforced(0));
-    agent::kernel::detach(&bench.pin_dir()).unwrap();
     assert!(!kernel.is_enforced(0), "nobody would put it into the map");
     bench.make(&bench.agents());
-    assert!(!kernel.is_enforced(0), "nobody did");
-    assert_eq!(counted(&kernel, Counter::ScopeMade), 0);
+    // The kernel ends a link some time after its last holder is gone.
+    eventually("a cgroup that nobody told of", || {
+        make_again(&bench, &bench.agents());
+        !kernel.is_enforced(0)
+    });
+    assert_eq!(kernel.scope_count(), 0);
+    expect_direct(&bench, &bench.agents());
+}
+
+#[test]
+fn where_cgroups_cannot_be_followed_scopes_are_enforced_while_they_exist() {
+    // A cgroup namespace with a mount of its own: the paths there are not those of the kernel.
+    const ENTER: &str = r#"
+echo $$ > "$1/cgroup.procs" && exec unshare --cgroup --mount sh -ec '
+    mount --make-rprivate /
+    umount --lazy "$1"
+    mount -t cgroup2 none "$1"
+    exec "$0" --exact --ignored reborn::in_a_cgroup_namespace
+' "$0" "$2"
+"#;
+    let bench = Bench::new();
+    let output = Command::new("sh")
+        .args(["-c", ENTER])
+        .arg(std::env::current_exe().unwrap())
+        .args([bench.directory(&bench.outside()), bench.directory("/")])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("1 passed"), "{text}");
+}
+
+#[test]
+#[ignore = "the test above runs it in a namespace"]
+fn in_a_cgroup_namespace() {
+    let bench = Bench::new();
+    let mut kernel = bench.load();
+    bench.publish(&kernel);
+    let enforced = kernel.enforce().unwrap();
+    assert_eq!((enforced.links_created, enforced.links_updated), (9, 0));
+    assert_eq!(kernel.links().len(), 9, "those that there can be here");
+    assert!(kernel.is_enforced(0));
+    expect_redirected(&bench, &kernel, &bench.agents(), 0);
+
+    bench.remove(&bench.agents());
+    assert!(!kernel.is_enforced(0));
+    let error = bench.try_load(&[&bench.agents()]).unwrap_err();
+    assert!(matches!(error, KernelError::Scope(_)), "{error}");
+    bench.make(&bench.agents());
+    assert!(!kernel.is_enforced(0));
+
+    let degraded: Vec<_> = probe::features(&bench.config())
+        .into_iter()
+        .filter(|feature| matches!(feature.state, FeatureState::Degraded(_)))
+        .map(|feature| feature.name)
+        .collect();
+    assert_eq!(degraded, ["following cgroups"]);
 }
 
 #[test]

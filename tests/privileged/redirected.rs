@@ -272,6 +272,7 @@ print(errno.errorcode[second.connect_ex((sys.argv[1], 443))], flush=True)
 second.settimeout(2)
 second.connect(('127.0.0.1', int(sys.argv[2])))
 print(second.recv(64).decode(), flush=True)
+sys.stdin.read()
 ";
     let bench = Bench::new();
     let kernel = bench.enforced();

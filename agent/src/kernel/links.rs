@@ -115,6 +115,13 @@ pub(super) fn any(directory: &Path) -> bool {
         .any(|(name, _)| directory.join(name).exists())
 }
 
+/// Whether every program is held to the cgroup by a link that outlives us.
+pub(super) fn are_attached(directory: &Path) -> bool {
+    PROGRAMS
+        .iter()
+        .all(|(name, _)| directory.join(name).exists())
+}
+
 /// Whether the cgroups of scopes are followed by links that outlive us.
 pub(super) fn is_following(directory: &Path) -> bool {
     TRACEPOINTS.iter().all(|name| directory.join(name).exists())

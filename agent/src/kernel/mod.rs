@@ -248,12 +248,12 @@ impl Kernel {
             .collect()
     }
 
-    /// Whether the cgroup of a scope, by its position in the configuration, is in the map of the
-    /// programs; or, as long as there is none, whether it will be from its first moment.
+    /// Whether the programs are attached and hold the cgroup of a scope, by its position in the
+    /// configuration; or, as long as there is no cgroup, whether they will from its first moment.
     #[must_use]
     pub fn is_enforced(&self, scope: usize) -> bool {
         let is_followed = self.is_followed && links::is_following(&self.pins.links);
-        self.register.is_enforced(scope, is_followed)
+        links::are_attached(&self.pins.links) && self.register.is_enforced(scope, is_followed)
     }
 
     /// Follows the cgroups of scopes from here on, if the kernel lets us.
