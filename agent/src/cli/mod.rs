@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod config;
+mod detach;
 mod init;
 mod output;
 mod run;
@@ -52,6 +53,8 @@ enum Command {
     /// Makes clients of this host trust the daemon's authority, or no longer.
     #[command(subcommand)]
     Trust(trust::TrustCommand),
+    /// Ends enforcement, which outlives the daemon.
+    Detach(detach::Detach),
 }
 
 /// Where the configuration is.
@@ -104,6 +107,7 @@ fn dispatch(command: Command, output: &mut Output<'_>) -> anyhow::Result<()> {
         Command::Status(command) => command.run(output),
         Command::Config(command) => command.run(output),
         Command::Trust(command) => command.run(output),
+        Command::Detach(command) => command.run(output),
     }
 }
 
