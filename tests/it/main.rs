@@ -8,6 +8,8 @@ mod certificate;
 #[cfg(test)]
 mod chunks;
 #[cfg(test)]
+mod detach;
+#[cfg(test)]
 mod foreign;
 #[cfg(test)]
 mod gone;

@@ -25,7 +25,10 @@ impl Detach {
             .build()
             .context("starting a runtime")?;
         // Under a running daemon the programs would be gone and its status would not show it.
-        if runtime.block_on(client::status(&config.admin.socket)).is_ok() {
+        if runtime
+            .block_on(client::status(&config.admin.socket))
+            .is_ok()
+        {
             bail!("the daemon is running: stop it first");
         }
         match kernel::detach(&config.kernel.pin_dir)? {
