@@ -140,6 +140,29 @@ impl Daemon {
         })
     }
 
+    /// Puts the daemon's authority where a Python environment looks, with the command that an
+    /// operator would use; in the environment's mount namespace, so that the host's own stores stay
+    /// as they are. Returns what the command says.
+    ///
+    /// # Errors
+    /// When the command fails.
+    pub fn install_trust(&self, environment: &Environment, venv: &Path) -> Result<String> {
+        let output = environment
+            .outside(layout::snowfence())
+            .args(["trust", "install", "--config"])
+            .arg(&self.files.config)
+            // This environment and no other: the namespace has copies of nothing else.
+            .args(["--only-paths", "--path"])
+            .arg(venv)
+            .output()?;
+        ensure!(
+            output.status.success(),
+            "`snowfence trust install` failed: {}",
+            output.stderr
+        );
+        Ok(output.stdout)
+    }
+
     /// The text of `/metrics`.
     ///
     /// # Errors

@@ -37,8 +37,8 @@ pub(super) async fn perform(
             Refusal::new(
                 Reason::CredentialUnavailable,
                 format!(
-                    "the secret of credential `{}` cannot be had; the operator of this host finds \
-                 the cause in Snowfence's log",
+                    "credential `{}` has nothing to prove itself with: its secret cannot be had, or \
+                     was not accepted; the operator of this host finds the cause in Snowfence's log",
                     credential.name
                 ),
             )

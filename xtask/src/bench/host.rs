@@ -59,7 +59,7 @@ impl Host {
             more: "",
         };
         let daemon = Daemon::start(&environment, &warehouse, &setup)?;
-        trust(&environment, &daemon)?;
+        daemon.install_trust(&environment, &venv())?;
         Ok(Self {
             daemon,
             _warehouse: warehouse,
@@ -136,23 +136,6 @@ fn write_secret(path: &Path) -> io::Result<()> {
         .mode(0o600)
         .open(path)?
         .write_all(PASSWORD.as_bytes())
-}
-
-/// Puts the daemon's authority where the connector looks, as an operator would.
-fn trust(environment: &Environment, daemon: &Daemon) -> Result<()> {
-    let output = environment
-        .outside(::tests::layout::snowfence())
-        .args(["trust", "install", "--config"])
-        .arg(&daemon.files().config)
-        .args(["--only-paths", "--path"])
-        .arg(venv())
-        .output()?;
-    ensure!(
-        output.status.success(),
-        "`snowfence trust install` failed: {}",
-        output.stderr
-    );
-    Ok(())
 }
 
 fn credential(secret: &Path) -> String {

@@ -58,7 +58,7 @@ fn show() -> Result<()> {
         more: "",
     };
     let daemon = Daemon::start(&environment, &warehouse, &setup)?;
-    trust(&environment, &daemon)?;
+    print!("{}", daemon.install_trust(&environment, &venv())?);
 
     report::title("The agent, outside the scope, with a made-up password");
     let outside = run_agent(environment.outside(venv().join("bin/python")), &agent)?;
@@ -143,26 +143,6 @@ schema = "PUBLIC""#,
 fn workloads(environment: &Environment) -> String {
     let scope = environment.tree().name(::tests::cgroup::Place::Agents);
     format!("[[workload]]\nname = \"reporting-agent\"\ncgroup = \"{scope}\"")
-}
-
-/// Puts the daemon's authority where the agent's runtime looks, with the command that an operator
-/// would use; in the demo's mount namespace, so that the host's own stores stay as they are.
-fn trust(environment: &Environment, daemon: &Daemon) -> Result<()> {
-    let output = environment
-        .outside(layout::snowfence())
-        .args(["trust", "install", "--config"])
-        .arg(&daemon.files().config)
-        // This environment and no other: the namespace has copies of nothing else.
-        .args(["--only-paths", "--path"])
-        .arg(venv())
-        .output()?;
-    ensure!(
-        output.status.success(),
-        "`snowfence trust install` failed: {}",
-        output.stderr
-    );
-    print!("{}", output.stdout);
-    Ok(())
 }
 
 fn run_agent(client: ::tests::Client, script: &Path) -> Result<Output> {
