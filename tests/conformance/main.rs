@@ -13,7 +13,7 @@ mod drivers {
     use crate::suite::check;
 
     #[test]
-    fn quick_python_connector_4_sees_no_difference() {
+    fn python_connector_4_sees_no_difference() {
         check("py48");
     }
 
@@ -40,5 +40,10 @@ mod drivers {
     #[test]
     fn jdbc_sees_no_difference() {
         check("jdbc");
+    }
+
+    #[test]
+    fn rust_connector_sees_no_difference() {
+        check("rust");
     }
 }

@@ -14,7 +14,7 @@ struct Step {
 }
 
 /// Steps that build alike stand beside each other, so that one takes what the other built.
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 10] = [
     Step {
         name: "format",
         run: format,
@@ -46,10 +46,6 @@ const STEPS: [Step; 11] = [
     Step {
         name: "tests",
         run: tests,
-    },
-    Step {
-        name: "conformance, quick",
-        run: conformance,
     },
     Step {
         name: "documentation's examples",
@@ -108,14 +104,8 @@ fn documentation() -> Result<()> {
     )
 }
 
-/// Every test but the drivers' suites, which take longer than all others together.
 fn tests() -> Result<()> {
-    shell::run(test::tests(&test::EVERY_TARGET)?.args(["--", "--skip", "_sees_no_difference"]))
-}
-
-/// The suite of the driver that most agents use; `cargo xtask test` runs them all.
-fn conformance() -> Result<()> {
-    shell::run(test::tests(&["--test", "conformance"])?.arg("quick"))
+    shell::run(&mut test::tests(&test::EVERY_TARGET)?)
 }
 
 fn examples() -> Result<()> {
