@@ -104,8 +104,7 @@ fn certificate(ca_dir: &Path) -> Result<String> {
 
 fn print(outcomes: &[Outcome], output: &mut Output<'_>) -> Result<()> {
     if outcomes.is_empty() {
-        return output
-            .line("no place found: give the directories of Python environments, `--path`");
+        bail!("no place found: give the directories of Python environments, `--path`");
     }
     let rows: Vec<_> = outcomes
         .iter()
