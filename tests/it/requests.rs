@@ -183,6 +183,9 @@ fn a_path_that_does_not_exist_is_404_and_nothing_else() {
         "chunk",
         "chunk_unknown",
     );
+    let frames = bench.await_endings("unknown_path", 7);
+    let went_to = |path: &str| frames.iter().any(|frame| frame.payload["path"] == path);
+    assert!(went_to("/api/v2/statements") && went_to("/queries/v2/query-request"));
     bench.assert_serves();
 }
 

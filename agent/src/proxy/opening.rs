@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::caller::{Caller, Question};
 use super::connection::Connection;
-use super::refusal::{Reason, Refusal};
+use super::refusal::{Asked, Reason, Refusal};
 use super::services::{Services, Session};
 use crate::clock;
 use crate::policy::{Denial, Permit};
@@ -62,6 +62,13 @@ impl Exchange {
     pub(super) fn asks(&mut self, operation: &Operation) {
         self.operation = operation.name();
         self.detail = Some(Decided::of(operation, clock::now()));
+    }
+
+    /// Notes where a request went that is no operation. A path to a chunk is a secret.
+    pub(super) fn cannot_read(&mut self, path: &str) {
+        if Asked::of_path(path) != Asked::Chunk {
+            self.detail = Some(Decided::unreadable(path, clock::now()));
+        }
     }
 
     pub(super) fn called_by(&mut self, caller: &Caller) {

@@ -53,7 +53,7 @@ async fn run(
     exchange: &mut Exchange,
 ) -> Result<Masked, Refusal> {
     let request = canonical(connection, services, request).await?;
-    let operation = route::decode(&request)?;
+    let operation = route::decode(&request).inspect_err(|_| exchange.cannot_read(&request.path))?;
     exchange.asks(&operation);
     let (caller, operation) = caller::authenticate(connection, services, &request, operation)?;
     exchange.called_by(&caller);

@@ -68,6 +68,9 @@ pub struct Decided {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credential: Option<String>,
     operation: &'static str,
+    /// Where a request went that is no operation; without its query, which may hold anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     request: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -104,6 +107,17 @@ impl Decided {
         };
         decided.describe(operation);
         decided
+    }
+
+    /// A request that is no operation.
+    #[must_use]
+    pub fn unreadable(path: &str, time: jiff::Timestamp) -> Self {
+        Self {
+            time,
+            operation: "unreadable",
+            path: Some(path.to_owned()),
+            ..Self::default()
+        }
     }
 
     /// Adds what analysis found.
