@@ -22,9 +22,12 @@ mod ebpf {
     /// Lets a compiler that is not a nightly one build `core`; a nightly one ignores it.
     const BOOTSTRAP: &str = "RUSTC_BOOTSTRAP";
 
-    /// In this order: what rustup gives everyone, then a toolchain linked by hand from packages of
-    /// the distribution.
-    const CANDIDATES: [&str; 2] = ["nightly", "bpf"];
+    /// In this order: the nightly that `cargo xtask setup` installs, any other nightly, and a
+    /// toolchain linked by hand from packages of the distribution.
+    const CANDIDATES: [&str; 3] = ["nightly-2026-05-01", "nightly", "bpf"];
+
+    /// The LLVM that bpf-linker is built on: it reads no bitcode of a later one.
+    const LLVM_MAJOR: &str = "22";
 
     pub(super) fn build() -> anyhow::Result<()> {
         println!("cargo:rerun-if-env-changed={TOOLCHAIN}");
@@ -89,28 +92,37 @@ mod ebpf {
     /// A toolchain that has the source of its own `core`: there is no compiled one for this target.
     fn toolchain() -> anyhow::Result<String> {
         if let Ok(toolchain) = std::env::var(TOOLCHAIN) {
-            if !has_source(&toolchain) {
-                bail!("{TOOLCHAIN} is `{toolchain}`, which has no rust-src");
+            if !is_fit(&toolchain) {
+                bail!(
+                    "{TOOLCHAIN} is `{toolchain}`, which has no rust-src or another LLVM than \
+                     {LLVM_MAJOR}"
+                );
             }
             return Ok(toolchain);
         }
-        match CANDIDATES.iter().find(|candidate| has_source(candidate)) {
+        match CANDIDATES.iter().find(|candidate| is_fit(candidate)) {
             Some(candidate) => Ok((*candidate).to_owned()),
             None => bail!("no toolchain can build the kernel half: run `cargo xtask setup`"),
         }
     }
 
-    fn has_source(toolchain: &str) -> bool {
-        let output = Command::new("rustup")
-            .args(["run", toolchain, "rustc", "--print", "sysroot"])
-            .output();
-        let Ok(output) = output else { return false };
-        let sysroot = String::from_utf8_lossy(&output.stdout)
-            .trim_end()
-            .to_owned();
-        output.status.success()
-            && Path::new(&sysroot)
+    fn is_fit(toolchain: &str) -> bool {
+        let llvm = format!("LLVM version: {LLVM_MAJOR}.");
+        let has_source = ask(toolchain, &["--print", "sysroot"]).is_some_and(|sysroot| {
+            Path::new(sysroot.trim_end())
                 .join("lib/rustlib/src/rust/library/core")
                 .is_dir()
+        });
+        has_source
+            && ask(toolchain, &["--version", "--verbose"]).is_some_and(|text| text.contains(&llvm))
+    }
+
+    /// What a toolchain's compiler says, if there is one.
+    fn ask(toolchain: &str, arguments: &[&str]) -> Option<String> {
+        let mut rustup = Command::new("rustup");
+        rustup.args(["run", toolchain, "rustc"]).args(arguments);
+        let output = rustup.output().ok()?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        output.status.success().then_some(text)
     }
 }
