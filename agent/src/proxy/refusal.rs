@@ -243,3 +243,42 @@ impl From<UpstreamError> for Refusal {
         Self::new(reason, error.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_is_no_operation_is_answered_in_the_form_of_its_kind() {
+        #[track_caller]
+        fn check(error: DecodeError, asked: Asked, status: u16, code: &str) {
+            let id = QueryId::parse("01b00000-0000-0000-0000-000000000001").unwrap();
+            let code = format!(r#""code":"{code}","message":"Snowfence: {error}""#);
+            let (found, body) = Refusal::from(error).answer(asked, &id);
+            assert_eq!(found, status, "{code}");
+            assert!(String::from_utf8(body).unwrap().contains(&code), "{code}");
+        }
+        check(DecodeError::UnknownPath, Asked::Statement, 404, "390400");
+        check(DecodeError::SqlApi, Asked::Unknown, 404, "390400");
+        check(DecodeError::RestApi, Asked::Unknown, 404, "390400");
+        check(DecodeError::MonitorList, Asked::Statement, 404, "390400");
+        check(DecodeError::InvalidQueryId, Asked::Statement, 404, "390400");
+        check(DecodeError::Malformed, Asked::Statement, 200, "001003");
+        check(DecodeError::DuplicateKey, Asked::Statement, 200, "001003");
+        check(DecodeError::Field("x"), Asked::Statement, 200, "001003");
+        let what = "x";
+        check(
+            DecodeError::Statement { what },
+            Asked::Statement,
+            200,
+            "001003",
+        );
+        let message = "x";
+        check(
+            DecodeError::AuthenticatorRefused { message },
+            Asked::Login,
+            200,
+            "390100",
+        );
+    }
+}

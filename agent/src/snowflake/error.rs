@@ -8,14 +8,11 @@ use serde::Serialize;
 
 use super::json;
 use super::operation::QueryId;
-use super::route::DecodeError;
 
 /// A statement that policy, or we ourselves, refuse.
 pub const DENIED: (&str, &str) = ("003001", "42501");
 /// A statement that cannot be read.
 pub const NOT_UNDERSTOOD: (&str, &str) = ("001003", "42000");
-/// A statement that the client canceled.
-pub const CANCELED: (&str, &str) = ("000604", "57014");
 /// A statement that took too long.
 pub const TIMED_OUT: (&str, &str) = ("000630", "57014");
 /// Something behind us failed: the statement may be sent again as a new one.
@@ -39,12 +36,6 @@ pub fn statement_failed(code: (&str, &str), message: &str, query_id: &QueryId) -
             kind: "ERROR",
         },
     )
-}
-
-/// Writes the answer to a statement that policy refuses.
-#[must_use]
-pub fn denied(message: &str, query_id: &QueryId) -> Vec<u8> {
-    statement_failed(DENIED, message, query_id)
 }
 
 /// Writes the answer to a login that is refused.
@@ -90,24 +81,6 @@ pub fn not_found(message: &str) -> Vec<u8> {
 #[must_use]
 pub fn done() -> Vec<u8> {
     json::success(&None::<()>)
-}
-
-/// Writes status and body of the answer to a request that is no operation.
-#[must_use]
-pub fn undecodable(error: &DecodeError, query_id: &QueryId) -> (u16, Vec<u8>) {
-    let message = format!("Snowfence: {error}");
-    match error {
-        DecodeError::AuthenticatorRefused { .. } => (200, login_refused(&message)),
-        DecodeError::Statement { .. }
-        | DecodeError::Malformed
-        | DecodeError::DuplicateKey
-        | DecodeError::Field(_) => (200, statement_failed(NOT_UNDERSTOOD, &message, query_id)),
-        DecodeError::UnknownPath
-        | DecodeError::SqlApi
-        | DecodeError::RestApi
-        | DecodeError::MonitorList
-        | DecodeError::InvalidQueryId => (404, not_found(&message)),
-    }
 }
 
 fn failure<T: Serialize>(code: &str, message: &str, data: &T) -> Vec<u8> {
@@ -158,7 +131,7 @@ mod tests {
     #[test]
     fn a_denial_has_the_body_that_every_tested_driver_shows_at_once() {
         let id = QueryId::parse("01b00000-0000-0000-0000-000000000001").unwrap();
-        insta::assert_snapshot!(text(denied("SQL access control error: no", &id)), @r#"{"data":{"internalError":false,"errorCode":"003001","age":0,"sqlState":"42501","queryId":"01b00000-0000-0000-0000-000000000001","line":-1,"pos":-1,"type":"ERROR"},"code":"003001","message":"SQL access control error: no","success":false,"headers":null}"#);
+        insta::assert_snapshot!(text(statement_failed(DENIED, "SQL access control error: no", &id)), @r#"{"data":{"internalError":false,"errorCode":"003001","age":0,"sqlState":"42501","queryId":"01b00000-0000-0000-0000-000000000001","line":-1,"pos":-1,"type":"ERROR"},"code":"003001","message":"SQL access control error: no","success":false,"headers":null}"#);
     }
 
     #[test]
@@ -169,31 +142,5 @@ mod tests {
         insta::assert_snapshot!(text(master_expired()), @r#"{"data":{},"code":"390114","message":"Authentication token has expired.  The user must authenticate again.","success":false,"headers":null}"#);
         insta::assert_snapshot!(text(not_found("no such path")), @r#"{"data":{},"code":"390400","message":"no such path","success":false,"headers":null}"#);
         insta::assert_snapshot!(text(done()), @r#"{"data":null,"code":null,"message":null,"success":true,"headers":null}"#);
-    }
-
-    #[test]
-    fn a_request_that_is_no_operation_is_answered_in_the_form_of_its_kind() {
-        #[track_caller]
-        fn check(error: &DecodeError, status: u16, code: &str) {
-            let id = QueryId::parse("01b00000-0000-0000-0000-000000000001").unwrap();
-            let (found, body) = undecodable(error, &id);
-            let code = format!(r#""code":"{code}","message":"Snowfence: {error}""#);
-            assert_eq!(found, status, "{error:?}");
-            assert!(text(body).contains(&code), "{error:?}");
-        }
-        check(&DecodeError::UnknownPath, 404, "390400");
-        check(&DecodeError::SqlApi, 404, "390400");
-        check(&DecodeError::RestApi, 404, "390400");
-        check(&DecodeError::MonitorList, 404, "390400");
-        check(&DecodeError::InvalidQueryId, 404, "390400");
-        check(&DecodeError::Malformed, 200, "001003");
-        check(&DecodeError::DuplicateKey, 200, "001003");
-        check(&DecodeError::Field("x"), 200, "001003");
-        check(&DecodeError::Statement { what: "x" }, 200, "001003");
-        check(
-            &DecodeError::AuthenticatorRefused { message: "x" },
-            200,
-            "390100",
-        );
     }
 }
