@@ -47,6 +47,8 @@ impl Warehouse {
             .client(Place::Free, &python)
             .env("PYTHONPATH", layout::tests())
             .env("PYTHONUNBUFFERED", "1")
+            // The engine makes a directory for stages and leaves it: ours goes with the environment.
+            .env("TMPDIR", environment.dir())
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .args(["-m", "warehouse"])
             .args([
