@@ -158,28 +158,23 @@ fn other_ports_are_left_alone() {
     assert_eq!(client.line(), "DIRECT");
 }
 
-#[test]
-fn a_socket_made_outside_and_moved_in_is_caught() {
-    const PROGRAM: &str = r"
+/// Makes a socket, has itself moved to the other cgroup, and connects.
+const MAKE_MOVE_CONNECT: &str = r"
 import os, socket, sys
 s = socket.socket()
 open(sys.argv[2], 'w').write(str(os.getpid()))
 s.connect((sys.argv[1], 443))
 print(s.recv(64).decode(), flush=True)
 ";
-    moved(PROGRAM, Way::In);
+
+#[test]
+fn a_socket_made_outside_and_moved_in_is_caught() {
+    moved(MAKE_MOVE_CONNECT, Way::In);
 }
 
 #[test]
 fn a_socket_made_inside_and_moved_out_is_caught() {
-    const PROGRAM: &str = r"
-import os, socket, sys
-s = socket.socket()
-open(sys.argv[2], 'w').write(str(os.getpid()))
-s.connect((sys.argv[1], 443))
-print(s.recv(64).decode(), flush=True)
-";
-    moved(PROGRAM, Way::Out);
+    moved(MAKE_MOVE_CONNECT, Way::Out);
 }
 
 #[test]
