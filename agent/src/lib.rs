@@ -31,6 +31,7 @@
 //! - A queue, body, wait or cache has no limit.
 //! - A module other than [`kernel`] and [`privilege`] contains `unsafe`.
 
+pub mod access;
 pub mod admin;
 pub mod app;
 pub mod cli;

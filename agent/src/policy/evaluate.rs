@@ -6,10 +6,10 @@ use cedar_policy::{AuthorizationError, Authorizer, Decision, EntityUid, Request}
 
 use super::entities::{Cast, Unfit, action, cast};
 use super::load::PolicySet;
-use super::verdict::{Denial, Permit, Verdict};
+use super::verdict::{Denial, Limits, Permit, Verdict};
 use crate::identity::Principal;
 use crate::snowflake::Operation;
-use crate::sql::Facts;
+use crate::sql::{Facts, SessionState};
 
 /// Everything that a verdict depends on besides the policies and the operation.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +23,36 @@ pub struct Question<'a> {
     pub client: &'a str,
     /// The facts of a query's text.
     pub facts: Option<&'a Facts>,
+    pub session: &'a SessionState,
+    /// The roles that grants give the principal now, sorted.
+    pub roles: &'a [String],
+    pub usage: Usage,
+    /// Whether people have approved exactly this.
+    pub approved: bool,
+    pub mode: Mode,
     pub now: jiff::Timestamp,
+}
+
+/// What a scope's `mode` says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    #[default]
+    Enforce,
+    /// Judge and record, and allow.
+    Observe,
+}
+
+/// What the principal has used of its budgets, this statement not counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Usage {
+    pub queries_hour: u64,
+    pub queries_day: u64,
+    pub rows_hour: u64,
+    pub rows_day: u64,
+    pub bytes_hour: u64,
+    pub bytes_day: u64,
+    /// Statements that run now.
+    pub running: u64,
 }
 
 /// What a verdict is made of, gathered over all accesses of an operation.
@@ -64,7 +93,12 @@ pub fn evaluate(policies: &PolicySet, question: &Question<'_>, operation: Operat
         | Operation::Telemetry
         | Operation::Chunk { .. } => {
             let version = policies.version().to_owned();
-            return Verdict::Allow(Permit::new(operation, Vec::new(), version));
+            return Verdict::Allow(Permit::new(
+                operation,
+                Vec::new(),
+                version,
+                Limits::default(),
+            ));
         }
     };
     let findings = match find(policies, question, &actions) {
@@ -80,6 +114,7 @@ pub fn evaluate(policies: &PolicySet, question: &Question<'_>, operation: Operat
             message: message(policies, question, &findings),
             policies: findings.forbidden_by.into_iter().collect(),
             policy_version: policies.version().to_owned(),
+            kill: false,
         });
     }
     let permitted_by = findings.permitted_by.into_iter().collect();
@@ -87,6 +122,7 @@ pub fn evaluate(policies: &PolicySet, question: &Question<'_>, operation: Operat
         operation,
         permitted_by,
         policies.version().to_owned(),
+        Limits::default(),
     ))
 }
 
@@ -184,5 +220,6 @@ fn deny(policies: &PolicySet, reason: &str) -> Verdict {
         policies: Vec::new(),
         policy_version: policies.version().to_owned(),
         message: format!("denied: {reason}; {}", next_step(policies)),
+        kill: false,
     })
 }

@@ -8,13 +8,14 @@
 mod entities;
 mod evaluate;
 mod load;
+pub mod rights;
 mod store;
 pub mod verdict;
 
-pub use evaluate::{Question, evaluate};
+pub use evaluate::{Mode, Question, Usage, evaluate};
 pub use load::{LoadError, PolicySet, Problem, default_policy};
 pub use store::Store;
-pub use verdict::{Denial, Permit, Verdict};
+pub use verdict::{Denial, Hold, Limits, Permit, Terms, Verdict};
 
 #[cfg(test)]
 mod tests;

@@ -9,11 +9,13 @@ use proptest::prelude::{ProptestConfig, prop, prop_assert, prop_assert_eq, propt
 use serde::Deserialize;
 
 use super::{
-    Denial, LoadError, PolicySet, Problem, Question, Store, Verdict, default_policy, evaluate,
+    Denial, LoadError, Mode, PolicySet, Problem, Question, Store, Usage, Verdict, default_policy,
+    evaluate,
 };
 use crate::identity::{Principal, User, Workload};
 use crate::snowflake::{Login, Operation, Query, QueryId};
-use crate::sql::{Analyst, Effect, Facts};
+use crate::sql::context::NO_SESSION;
+use crate::sql::{Analyst, Context, Effect, Facts};
 
 fn principal(workload: &str) -> Principal {
     let workload = Workload {
@@ -29,14 +31,7 @@ fn principal(workload: &str) -> Principal {
 }
 
 fn facts(effects: &[Effect]) -> Facts {
-    Facts {
-        kinds: vec!["SELECT".to_owned()],
-        effects: effects.iter().copied().collect(),
-        file_transfer: false,
-        named_results: Vec::new(),
-        hides_result: false,
-        uses_last_query_id: false,
-    }
+    Facts::for_test(effects)
 }
 
 fn query() -> Operation {
@@ -67,6 +62,11 @@ fn question<'a>(principal: &'a Principal, facts: Option<&'a Facts>) -> Question<
         credential: Some("reader"),
         client: "test",
         facts,
+        session: &NO_SESSION,
+        roles: &[],
+        usage: Usage::default(),
+        approved: false,
+        mode: Mode::Enforce,
         now,
     }
 }
@@ -84,6 +84,7 @@ fn judge(policies: &PolicySet, effects: &[Effect]) -> Verdict {
 fn check_allowed(verdict: Verdict, policies: &[&str]) {
     match verdict {
         Verdict::Allow(permit) => assert_eq!(permit.policies(), policies),
+        Verdict::Hold(hold) => panic!("held: {hold:?}"),
         Verdict::Deny(denial) => panic!("denied: {denial:?}"),
     }
 }
@@ -92,6 +93,7 @@ fn check_allowed(verdict: Verdict, policies: &[&str]) {
 fn check_denied(verdict: Verdict, policies: &[&str], message: &str) -> Denial {
     match verdict {
         Verdict::Allow(permit) => panic!("allowed: {permit:?}"),
+        Verdict::Hold(hold) => panic!("held: {hold:?}"),
         Verdict::Deny(denial) => {
             assert_eq!(denial.policies, policies);
             assert!(denial.message.contains(message), "{:?}", denial.message);
@@ -401,7 +403,7 @@ async fn the_shipped_pack_answers_its_cases() {
     for case in cases.case {
         let principal = principal(&case.workload);
         let facts = match &case.sql {
-            Some(sql) => analyst.facts(sql).await,
+            Some(sql) => analyst.facts(sql, &Context::default()).await,
             None => None,
         };
         let credential = case.login.as_deref();
@@ -416,6 +418,7 @@ async fn the_shipped_pack_answers_its_cases() {
         };
         let (verdict, by) = match evaluate(&policies, &asked, operation) {
             Verdict::Allow(permit) => ("allow", permit.policies().to_vec()),
+            Verdict::Hold(hold) => ("hold", hold.policies),
             Verdict::Deny(denial) => ("deny", denial.policies),
         };
         assert_eq!(
@@ -436,6 +439,7 @@ fn the_matrix_of_the_shipped_pack_is_as_reviewed() {
         let mut row = |action: &str, verdict: Verdict| {
             let answer = match verdict {
                 Verdict::Allow(permit) => format!("allow  {}", permit.policies().join(", ")),
+                Verdict::Hold(hold) => format!("hold   {}", hold.policies.join(", ")),
                 Verdict::Deny(denial) => format!("deny   {}", denial.policies.join(", ")),
             };
             matrix.push_str(format!("{name:8} {action:12} {answer}").trim_end());

@@ -1,5 +1,8 @@
 //! What policy answers. Only this module makes a [`Permit`].
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use crate::snowflake::Operation;
 
 /// The answer to one question.
@@ -7,7 +10,75 @@ use crate::snowflake::Operation;
 #[must_use]
 pub enum Verdict {
     Allow(Permit),
+    /// A person must decide: with `context.approved` it would be allowed.
+    Hold(Hold),
     Deny(Denial),
+}
+
+/// What a permit bounds. The smallest of what the permitting policies say; `None` is no bound.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// `@max_rows`: rows that a result may have.
+    pub max_rows: Option<u64>,
+    /// `@timeout`: how long the statement may run.
+    pub timeout: Option<Duration>,
+}
+
+/// Who must say yes, and how long that may take: the strictest of what the policies that would
+/// allow say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// `@approvers`: groups; one member of any of them counts. Of several policies, all their
+    /// groups are listed and each vote must come from one of them.
+    pub approvers: BTreeSet<String>,
+    /// `@approvals`: people who must approve, at least 1.
+    pub approvals: u32,
+    /// `@wait`: after it nobody's approval helps.
+    pub wait: Duration,
+    /// `@freeze`: the caller's cgroup is frozen meanwhile.
+    pub freeze: bool,
+}
+
+/// A question that waits for a person. It keeps the operation, so that what is approved is what
+/// was asked.
+#[derive(Debug)]
+#[must_use]
+pub struct Hold {
+    operation: Operation,
+    pub terms: Terms,
+    /// The policies that would allow, sorted.
+    pub policies: Vec<String>,
+    pub policy_version: String,
+    /// One line for the client and for the approver: what is missing.
+    pub message: String,
+}
+
+impl Hold {
+    pub(super) const fn new(
+        operation: Operation,
+        terms: Terms,
+        policies: Vec<String>,
+        policy_version: String,
+        message: String,
+    ) -> Self {
+        Self {
+            operation,
+            terms,
+            policies,
+            policy_version,
+            message,
+        }
+    }
+
+    #[must_use]
+    pub const fn operation(&self) -> &Operation {
+        &self.operation
+    }
+
+    /// Gives the operation back, to be judged again: it is no permit.
+    pub fn into_operation(self) -> Operation {
+        self.operation
+    }
 }
 
 /// The right to do one operation, once. It owns the operation, so what was judged is what is sent.
@@ -17,6 +88,8 @@ pub struct Permit {
     operation: Operation,
     policies: Vec<String>,
     policy_version: String,
+    limits: Limits,
+    observed: Option<Denial>,
 }
 
 impl Permit {
@@ -24,12 +97,27 @@ impl Permit {
         operation: Operation,
         policies: Vec<String>,
         policy_version: String,
+        limits: Limits,
     ) -> Self {
         Self {
             operation,
             policies,
             policy_version,
+            limits,
+            observed: None,
         }
+    }
+
+    /// What the upstream and we ourselves must enforce.
+    #[must_use]
+    pub const fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// In a scope that only observes: what would have been said instead.
+    #[must_use]
+    pub const fn observed(&self) -> Option<&Denial> {
+        self.observed.as_ref()
     }
 
     #[must_use]
@@ -58,7 +146,12 @@ impl Permit {
 impl Permit {
     /// A permit that no policy gave, for the tests of the stages behind policy.
     pub(crate) fn for_test(operation: Operation) -> Self {
-        Self::new(operation, vec!["test".to_owned()], "0".to_owned())
+        Self::new(
+            operation,
+            vec!["test".to_owned()],
+            "0".to_owned(),
+            Limits::default(),
+        )
     }
 }
 
@@ -70,4 +163,6 @@ pub struct Denial {
     pub policy_version: String,
     /// One line for the client: what was missing and what to do next.
     pub message: String,
+    /// `@kill`: the process that asked is to be ended.
+    pub kill: bool,
 }

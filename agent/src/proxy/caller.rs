@@ -13,7 +13,7 @@ use crate::policy;
 use crate::session::{self, Admission, ChunkLink, TokenError};
 use crate::snowflake::chunk::CHUNK_HEADER;
 use crate::snowflake::{Abort, Login, Operation, Query, QueryId};
-use crate::sql::Facts;
+use crate::sql::{Context, Facts, SessionState};
 
 /// Who is behind a request.
 #[derive(Debug)]
@@ -71,7 +71,10 @@ impl Caller {
             match admit(session, query)? {
                 None => {
                     // Without facts policy refuses.
-                    facts = services.analyst.facts(&query.text).await;
+                    facts = services
+                        .analyst
+                        .facts(&query.text, &Context::default())
+                        .await;
                     if let Some(found) = &facts {
                         check_statement(found, connection, services, session)?;
                     }
@@ -85,6 +88,7 @@ impl Caller {
             credential: self.credential().to_owned(),
             client: self.client(&operation).to_owned(),
             facts,
+            state: SessionState::default(),
         };
         Ok((question, operation))
     }
@@ -139,6 +143,7 @@ pub(super) struct Question {
     credential: String,
     client: String,
     facts: Option<Facts>,
+    state: SessionState,
 }
 
 impl Question {
@@ -149,6 +154,7 @@ impl Question {
             credential: session.credential.clone(),
             client: session.client.clone(),
             facts: None,
+            state: SessionState::default(),
         }
     }
 
@@ -163,6 +169,11 @@ impl Question {
             credential: Some(&self.credential),
             client: &self.client,
             facts: self.facts.as_ref(),
+            session: &self.state,
+            roles: &[],
+            usage: policy::Usage::default(),
+            approved: false,
+            mode: policy::Mode::Enforce,
             now: crate::clock::now(),
         }
     }

@@ -96,6 +96,8 @@ async fn decide(
             Ok(recorded) => Ok((recorded, exchange)),
             Err(refusal) => exchange.end(Err(refusal)),
         },
+        // Chunks follow up on a statement that was judged: nothing holds them.
+        Verdict::Hold(hold) => Err(Refusal::new(Reason::Bug, hold.message)),
         Verdict::Deny(denial) => {
             exchange.denied(&denial);
             exchange.end(Err(Refusal::new(Reason::DeniedByPolicy, denial.message)))

@@ -14,6 +14,7 @@ mod caller;
 mod chunk;
 mod connection;
 mod hangup;
+mod hold;
 mod house;
 mod listener;
 mod login;

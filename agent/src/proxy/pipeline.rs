@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::caller;
 use super::connection::Connection;
+use super::hold;
 use super::opening::Exchange;
 use super::perform;
 use super::refusal::{Asked, Reason, Refusal};
@@ -68,6 +69,7 @@ async fn run(
         .observe(decision.elapsed().as_secs_f64());
     let permit = match verdict {
         Verdict::Allow(permit) => permit,
+        Verdict::Hold(hold) => hold::wait(connection, services, hold, exchange).await?,
         Verdict::Deny(denial) => {
             exchange.denied(&denial);
             return Err(Refusal::new(Reason::DeniedByPolicy, denial.message));

@@ -106,6 +106,7 @@ async fn a_denied_operation_has_one_frame_with_everything() {
         policies: vec!["no-writes".to_owned()],
         policy_version: "v".to_owned(),
         message: "no".to_owned(),
+        kill: false,
     };
     let about = Decided::of(&query("drop table t"), jiff::Timestamp::UNIX_EPOCH);
     entry.denied(&denial, about);

@@ -10,12 +10,16 @@
 #![forbid(unsafe_code)]
 
 mod classify;
+pub mod context;
 pub mod facts;
+pub mod name;
 mod parse;
 mod results;
 mod scan;
 
-pub use facts::{Effect, Facts};
+pub use context::{Context, SessionState};
+pub use facts::{Access, Effect, Facts};
+pub use name::ObjectName;
 pub use parse::Analyst;
 
 #[cfg(test)]

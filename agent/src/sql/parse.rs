@@ -13,7 +13,8 @@ use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::classify::{self, Class};
-use super::facts::{Effect, Facts};
+use super::context::Context;
+use super::facts::{Access, Facts};
 use super::results;
 use super::scan::{Ambiguous, Lexeme, scan, statements};
 
@@ -41,6 +42,7 @@ pub struct Analyst {
 #[derive(Debug)]
 struct Job {
     text: String,
+    context: Context,
     facts: oneshot::Sender<Facts>,
     _room: OwnedSemaphorePermit,
 }
@@ -70,17 +72,18 @@ impl Analyst {
     ///
     /// `None` when analysis itself failed or took too long. Such a text is not opaque, which a
     /// policy can permit: nobody knows which results it names, or whether it moves files.
-    pub async fn facts(&self, text: &str) -> Option<Facts> {
-        let analysis = tokio::time::timeout(ANALYSIS_TIMEOUT, self.analyse(text)).await;
+    pub async fn facts(&self, text: &str, context: &Context) -> Option<Facts> {
+        let analysis = tokio::time::timeout(ANALYSIS_TIMEOUT, self.analyse(text, context)).await;
         analysis.ok().flatten()
     }
 
-    async fn analyse(&self, text: &str) -> Option<Facts> {
+    async fn analyse(&self, text: &str, context: &Context) -> Option<Facts> {
         let room = Arc::clone(&self.room).acquire_owned().await.ok()?;
         let (facts, answer) = oneshot::channel();
         self.jobs
             .send(Job {
                 text: text.to_owned(),
+                context: context.clone(),
                 facts,
                 _room: room,
             })
@@ -95,14 +98,14 @@ fn work(jobs: &Mutex<Receiver<Job>>) {
         let Ok(job) = receiver.recv() else { return };
         drop(receiver);
         // A panic of the parser costs one statement, which then has no facts and is refused.
-        if let Ok(facts) = catch_unwind(AssertUnwindSafe(|| facts(&job.text))) {
+        if let Ok(facts) = catch_unwind(AssertUnwindSafe(|| facts(&job.text, &job.context))) {
             job.facts.send(facts).ok();
         }
     }
 }
 
 /// Finds the facts of a text. Needs [`STACK_BYTES`] of stack: the tree is dropped here, too.
-fn facts(text: &str) -> Facts {
+pub(super) fn facts(text: &str, _context: &Context) -> Facts {
     let mut lexemes = Vec::new();
     let scanned = scan(text, &mut lexemes);
     let is_whole = scanned.is_ok();
@@ -125,10 +128,13 @@ fn facts(text: &str) -> Facts {
         let mut effects = BTreeSet::from_iter(classify::by_lexemes(&lexemes));
         effects.extend(classes.iter().flat_map(|class| &class.effects));
         let kinds = classes.iter().map(|class| class.kind.to_owned()).collect();
+        let accesses = effects.iter().copied().map(Access::on_account).collect();
         (
             Facts {
                 kinds,
                 effects,
+                accesses,
+                obscurity: None,
                 ..opaque(&[])
             },
             named,
@@ -216,18 +222,11 @@ fn opaque(lexemes: &[Lexeme<'_>]) -> Facts {
         || "OPAQUE".to_owned(),
         |word| format!("OPAQUE({})", word.to_uppercase()),
     );
-    Facts {
-        kinds: vec![kind],
-        effects: BTreeSet::from([Effect::Opaque]),
-        file_transfer: false,
-        named_results: Vec::new(),
-        hides_result: false,
-        uses_last_query_id: false,
-    }
+    Facts::opaque(kind, "the statement is not understood")
 }
 
 /// Analyses on this thread, which must not be given long chains of operators.
 #[cfg(test)]
 pub(super) fn facts_for_test(text: &str) -> Facts {
-    facts(text)
+    facts(text, &Context::default())
 }

@@ -2,6 +2,7 @@
 
 use proptest::prelude::{any, prop, prop_assert, proptest};
 
+use super::context::Context;
 use super::parse::facts_for_test as facts;
 use super::{Analyst, Effect};
 
@@ -294,10 +295,17 @@ async fn statements_made_to_exhaust_us_are_survived() {
         "x".repeat(10 << 20),
         format!("select '{}'", "x".repeat(2 << 20)),
     ] {
-        let facts = analyst.facts(&text).await.unwrap();
+        let facts = analyst.facts(&text, &Context::default()).await.unwrap();
         assert!(!facts.effects.is_empty());
     }
-    assert_eq!(analyst.facts("select 1").await.unwrap().kinds, ["SELECT"]);
+    assert_eq!(
+        analyst
+            .facts("select 1", &Context::default())
+            .await
+            .unwrap()
+            .kinds,
+        ["SELECT"]
+    );
 }
 
 #[test]
