@@ -16,6 +16,7 @@ pub mod name;
 mod parse;
 mod results;
 mod scan;
+mod tree;
 
 pub use context::{Context, SessionState};
 pub use facts::{Access, Effect, Facts};
