@@ -14,6 +14,7 @@ use anyhow::{Context as _, Result};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 
+use crate::access::Desk;
 use crate::admin::{self, Admin};
 use crate::config::Config;
 use crate::credential::Credentials;
@@ -51,6 +52,9 @@ async fn serve(config: Config) -> Result<()> {
     let listeners = Listeners::bind().context("binding the listeners")?;
     let mut kernel = Kernel::load(&config.kernel, &config.scopes).context("loading eBPF")?;
     let parts = Parts::build(&config, &registry)?;
+    let desk = Desk::open(&config.access.store)
+        .await
+        .context("opening the store of asks and grants")?;
     let (v4, v6) = listeners.ports().context("reading the listeners' ports")?;
     kernel
         .publish_listener(v4, v6)
@@ -67,7 +71,7 @@ async fn serve(config: Config) -> Result<()> {
     let kernel = Arc::new(kernel);
     parts.policies.register(&registry)?;
     registry.register(Box::new(KernelMetrics::new(Arc::clone(&kernel))?))?;
-    let services = Arc::new(parts.into_services(config, kernel));
+    let services = Arc::new(parts.into_services(config, kernel, desk));
     let admin = start_admin(&services, registry)?;
     let (trigger, shutdown) = shutdown::channel();
     let accepting = accept(listeners, &services, &shutdown);
@@ -140,7 +144,7 @@ impl Parts {
         })
     }
 
-    fn into_services(self, config: Config, kernel: Arc<Kernel>) -> Services {
+    fn into_services(self, config: Config, kernel: Arc<Kernel>, desk: Desk) -> Services {
         Services {
             flows: kernel.flows(),
             kernel,
@@ -151,6 +155,7 @@ impl Parts {
             recorder: self.recorder,
             policies: self.policies,
             analyst: self.analyst,
+            desk,
             credentials: self.credentials,
             upstream: self.upstream,
             sessions: Registry::new(config.limits.sessions_max),

@@ -96,6 +96,7 @@ impl Bench {
             cgroup: (*cgroup).to_owned(),
             other_tls: config::OtherTls::Deny,
             unnamed: config::Unnamed::Deny,
+            mode: agent::policy::Mode::Enforce,
             unnamed_networks: Vec::new(),
         };
         let scopes: Vec<_> = cgroups.iter().map(scope).collect();

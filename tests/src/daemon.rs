@@ -33,6 +33,9 @@ pub struct Files {
     pub policies: PathBuf,
     pub record: PathBuf,
     pub socket: PathBuf,
+    /// Where agents ask and people decide.
+    pub access_socket: PathBuf,
+    pub access: PathBuf,
 }
 
 impl Files {
@@ -46,6 +49,8 @@ impl Files {
             policies: dir.join("policies"),
             record: dir.join("record"),
             socket: dir.join("admin.sock"),
+            access_socket: dir.join("access.sock"),
+            access: dir.join("access.db"),
         }
     }
 
@@ -257,6 +262,10 @@ upstream_ca_files = ["{upstream_ca}"]
 [policy]
 dir = "{policies}"
 
+[access]
+store = "{access}"
+socket = "{access_socket}"
+
 [record]
 dir = "{record}"
 
@@ -277,6 +286,8 @@ metrics = "{metrics}"
         upstream_ca = upstream_ca.display(),
         policies = files.policies.display(),
         record = files.record.display(),
+        access = files.access.display(),
+        access_socket = files.access_socket.display(),
         socket = files.socket.display(),
         metrics = environment.addresses().metrics(),
         more = setup.more,

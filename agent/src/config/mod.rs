@@ -27,6 +27,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::policy::Mode;
+
 /// Everything that `snowfence.toml` says, checked, with defaults filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -38,6 +40,7 @@ pub struct Config {
     pub tls: Tls,
     pub policy: Policy,
     pub record: Record,
+    pub access: Access,
     pub admin: Admin,
     pub limits: Limits,
 }
@@ -47,6 +50,7 @@ pub struct Config {
 pub struct Scope {
     /// Relative to the cgroup v2 mount, with a leading `/`.
     pub cgroup: String,
+    pub mode: Mode,
     pub other_tls: OtherTls,
     pub unnamed: Unnamed,
     /// Destinations for which connections without a server name pass: address and prefix length.
@@ -182,6 +186,15 @@ pub struct Record {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
     BeforeForward,
+}
+
+/// `[access]`: asks, votes, grants and budgets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// The SQLite file that keeps them.
+    pub store: PathBuf,
+    /// Where agents ask and people decide; anyone may connect, the kernel says who it is.
+    pub socket: PathBuf,
 }
 
 /// `[admin]`.

@@ -10,6 +10,7 @@ use super::{
     Account, Config, Credential, CredentialKind, Durability, OtherTls, Scope, SecretSource,
     Unnamed, WorkloadMatcher,
 };
+use crate::policy::Mode;
 
 /// Prints every setting, defaults included.
 #[must_use]
@@ -89,12 +90,14 @@ impl Page {
     fn scope(&mut self, scope: &Scope) {
         let Scope {
             cgroup,
+            mode,
             other_tls,
             unnamed,
             unnamed_networks,
         } = scope;
         self.heading("[[scope]]");
         self.line("cgroup", cgroup.as_str());
+        self.line("mode", word(&Mode::CHOICES, *mode));
         self.line("other_tls", word(&OtherTls::CHOICES, *other_tls));
         self.line("unnamed", word(&Unnamed::CHOICES, *unnamed));
         if !unnamed_networks.is_empty() {
@@ -212,6 +215,7 @@ impl Page {
             tls,
             policy,
             record,
+            access,
             admin,
             limits,
             ..
@@ -240,6 +244,9 @@ impl Page {
         };
         self.line("durability", durability);
         self.line("segment_bytes_max", show_bytes(record.segment_bytes_max));
+        self.heading("[access]");
+        self.path("store", &access.store);
+        self.path("socket", &access.socket);
         self.heading("[admin]");
         self.path("socket", &admin.socket);
         self.line(

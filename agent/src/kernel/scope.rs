@@ -288,6 +288,7 @@ mod tests {
 
     fn scope(cgroup: &str) -> config::Scope {
         config::Scope {
+            mode: crate::policy::Mode::Enforce,
             cgroup: cgroup.to_owned(),
             other_tls: config::OtherTls::Deny,
             unnamed: config::Unnamed::Deny,

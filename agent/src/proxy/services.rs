@@ -13,6 +13,7 @@ use super::hangup::Hangup;
 use super::metrics::Metrics;
 use super::probe::Probes;
 use super::room::{Room, Shares};
+use crate::access::Desk;
 use crate::clock;
 use crate::config::{Account, Config, Scope};
 use crate::credential::Credentials;
@@ -51,6 +52,7 @@ pub struct Services {
     pub recorder: Recorder,
     pub policies: policy::Store,
     pub analyst: Analyst,
+    pub desk: Desk,
     pub credentials: Credentials,
     pub upstream: Upstream,
     pub sessions: Registry<UpstreamSession>,

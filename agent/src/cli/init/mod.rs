@@ -116,6 +116,7 @@ fn compose(answers: &Answers, layout: &Layout) -> Result<(String, Config), Confi
         .unwrap_or_default()
         .to_owned();
     let scope = Scope {
+        mode: crate::policy::Mode::Enforce,
         cgroup: answers.scope.clone(),
         other_tls: OtherTls::Pass,
         unnamed: Unnamed::Deny,

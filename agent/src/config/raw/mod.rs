@@ -11,6 +11,7 @@ use super::reader::Reader;
 use super::report::{Problems, Report};
 use super::schema;
 use super::{Config, OtherTls, Unnamed};
+use crate::policy::Mode;
 use crate::tls::SnowflakeNames;
 
 /// Reads a configuration. `file` is how the report calls it.
@@ -41,6 +42,7 @@ fn read_file(mut file: Reader<'_, '_>) -> Option<Config> {
     let tls = settings::tls(&mut file);
     let policy = settings::policy(&mut file);
     let record = settings::record(&mut file);
+    let access = settings::access(&mut file);
     let admin = settings::admin(&mut file);
     let limits = settings::limits(&mut file);
     cross::check(&seen, &file);
@@ -64,6 +66,7 @@ fn read_file(mut file: Reader<'_, '_>) -> Option<Config> {
         tls,
         policy,
         record,
+        access,
         admin,
         limits,
     })
@@ -77,6 +80,11 @@ fn all<'p, 'i, T>(
     // Collecting straight into an Option would stop at the first table with a finding.
     let read: Vec<Option<T>> = tables.into_iter().map(read).collect();
     read.into_iter().collect()
+}
+
+impl Mode {
+    pub(super) const CHOICES: [(&str, Self); 2] =
+        [("enforce", Self::Enforce), ("observe", Self::Observe)];
 }
 
 impl OtherTls {

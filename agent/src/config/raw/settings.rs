@@ -12,7 +12,7 @@ use super::cross::Seen;
 use crate::config::reader::{Reader, integer};
 use crate::config::schema::{self, Section};
 use crate::config::value::{self, ValueError};
-use crate::config::{Admin, Durability, Kernel, Limits, Policy, Record, Tls};
+use crate::config::{Access, Admin, Durability, Kernel, Limits, Policy, Record, Tls};
 
 /// Where an ancestor of every scope always is: the root cgroup does not vanish.
 const ATTACH: &str = "/";
@@ -153,6 +153,13 @@ pub(super) fn record(file: &mut Reader<'_, '_>) -> Record {
                 .unwrap_or(Durability::BeforeForward),
             segment_bytes_max: segment.unwrap_or(SEGMENT_BYTES),
         }
+    })
+}
+
+pub(super) fn access(file: &mut Reader<'_, '_>) -> Access {
+    settings(file, "access", &schema::ACCESS, |table| Access {
+        store: path(table, "store", "/var/lib/snowfence/access.db"),
+        socket: path(table, "socket", "/run/snowfence/access.sock"),
     })
 }
 

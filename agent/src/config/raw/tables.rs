@@ -8,6 +8,7 @@ use crate::config::reader::Reader;
 use crate::config::schema;
 use crate::config::value;
 use crate::config::{Account, OtherTls, Scope, Unnamed, WorkloadMatcher};
+use crate::policy::Mode;
 
 /// What identity calls a process that no `[[workload]]` matches.
 const NO_WORKLOAD: &str = "unknown";
@@ -22,6 +23,7 @@ pub(super) fn scopes(file: &mut Reader<'_, '_>, seen: &mut Seen) -> Option<Vec<S
 
 fn scope(mut table: Reader<'_, '_>, seen: &mut Seen) -> Option<Scope> {
     let cgroup = table.required_as("cgroup", value::cgroup);
+    let mode = table.choice("mode", &Mode::CHOICES).unwrap_or_default();
     let other_tls = table
         .choice("other_tls", &OtherTls::CHOICES)
         .unwrap_or(OtherTls::Pass);
@@ -44,6 +46,7 @@ fn scope(mut table: Reader<'_, '_>, seen: &mut Seen) -> Option<Scope> {
     seen.scopes.push(cgroup.clone());
     Some(Scope {
         cgroup: cgroup.into_inner(),
+        mode,
         other_tls,
         unnamed,
         unnamed_networks: networks.into_iter().map(Spanned::into_inner).collect(),

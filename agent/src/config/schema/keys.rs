@@ -14,6 +14,7 @@ pub(in crate::config) static FILE: Section = Section {
         optional("tls", "table", "Certificates."),
         optional("policy", "table", "Where policies are."),
         optional("record", "table", "The recording."),
+        optional("access", "table", "Asks, grants and budgets."),
         optional("admin", "table", "Status and metrics."),
         optional("limits", "table", "Limits of the proxy."),
     ],
@@ -27,6 +28,12 @@ pub(in crate::config) static SCOPE: Section = Section {
             "cgroup",
             "string",
             "Path below the cgroup v2 mount: `agents.slice`.",
+        ),
+        default(
+            "mode",
+            "`enforce` or `observe`",
+            "\"enforce\"",
+            "`observe` judges and records every statement and blocks none.",
         ),
         default(
             "other_tls",
@@ -250,6 +257,25 @@ pub(in crate::config) static RECORD: Section = Section {
             "size",
             "\"64 MiB\"",
             "When the next segment begins.",
+        ),
+    ],
+};
+
+pub(in crate::config) static ACCESS: Section = Section {
+    heading: "[access]",
+    doc: "Asks, votes, grants and budgets.",
+    keys: &[
+        default(
+            "store",
+            "path",
+            "\"/var/lib/snowfence/access.db\"",
+            "The SQLite file that keeps them.",
+        ),
+        default(
+            "socket",
+            "path",
+            "\"/run/snowfence/access.sock\"",
+            "Where agents ask and people decide. Anyone may connect; the kernel says who it is.",
         ),
     ],
 };

@@ -3,7 +3,8 @@
 mod keys;
 
 pub(super) use keys::{
-    ACCOUNT, ADMIN, CREDENTIAL, FILE, KERNEL, LIMITS, POLICY, RECORD, SCOPE, SECRET, TLS, WORKLOAD,
+    ACCESS, ACCOUNT, ADMIN, CREDENTIAL, FILE, KERNEL, LIMITS, POLICY, RECORD, SCOPE, SECRET, TLS,
+    WORKLOAD,
 };
 
 /// A table of the file.
@@ -34,7 +35,7 @@ pub(super) enum Need {
 }
 
 /// The tables, in the order of the reference page.
-pub(super) static SECTIONS: [&Section; 11] = [
+pub(super) static SECTIONS: [&Section; 12] = [
     &SCOPE,
     &WORKLOAD,
     &ACCOUNT,
@@ -44,6 +45,7 @@ pub(super) static SECTIONS: [&Section; 11] = [
     &TLS,
     &POLICY,
     &RECORD,
+    &ACCESS,
     &ADMIN,
     &LIMITS,
 ];
