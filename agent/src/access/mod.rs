@@ -12,6 +12,7 @@
 pub mod ask;
 pub mod desk;
 pub mod grant;
+pub mod socket;
 
 pub use ask::{Ask, AskId, AskState, Asker, HeldStatement, NewAsk, Subject, Vote};
 pub use desk::{AccessError, Desk, Spend};
