@@ -14,6 +14,22 @@ pub mod desk;
 pub mod grant;
 pub mod socket;
 
+mod asks;
+mod error;
+mod event;
+mod grants;
+mod id;
+mod ledger;
+mod lists;
+mod live;
+mod rows;
+mod state;
+
 pub use ask::{Ask, AskId, AskState, Asker, HeldStatement, NewAsk, Subject, Vote};
-pub use desk::{AccessError, Desk, Spend};
+pub use desk::{Desk, Spend};
+pub use error::AccessError;
+pub use event::{Event, EventKind};
 pub use grant::{Grant, GrantId, GrantState, NewGrant};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,126 @@
+//! The grants that count, in memory: every statement asks for them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use jiff::Timestamp;
+
+use super::grant::{Grant, GrantId, GrantState};
+use crate::identity::PrincipalKey;
+
+impl Grant {
+    /// True when it gives its role now.
+    pub(super) fn gives(&self, now: Timestamp) -> bool {
+        self.state == GrantState::Active && self.ends.is_some_and(|ends| now < ends)
+    }
+
+    /// True when it is only waiting to be swept away.
+    pub(super) fn is_overdue(&self, now: Timestamp) -> bool {
+        match self.state {
+            GrantState::Waiting => now >= self.use_by,
+            GrantState::Active => self.ends.is_none_or(|ends| now >= ends),
+            GrantState::Ended | GrantState::Revoked => false,
+        }
+    }
+
+    /// True when it is this principal's on this account. What a grant does not name is free.
+    fn covers(&self, key: &PrincipalKey, account: &str) -> bool {
+        let fits = |wanted: &Option<String>, found: Option<&str>| {
+            wanted.as_deref().is_none_or(|it| found == Some(it))
+        };
+        self.workload == key.workload
+            && fits(&self.anchor, Some(&key.anchor))
+            && fits(&self.user, key.user.as_deref())
+            && fits(&self.account, Some(account))
+    }
+}
+
+/// A copy of what the store says; the store is the truth.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Live(Arc<RwLock<Copy>>);
+
+#[derive(Debug, Default)]
+struct Copy {
+    by_workload: HashMap<String, Vec<Arc<Grant>>>,
+    /// A transaction ended in an unknown way: until the store was read again nobody has a role.
+    doubted: bool,
+}
+
+/// What memory knows of a principal's roles.
+#[derive(Debug, Default)]
+pub(super) struct Roles {
+    pub(super) active: Vec<String>,
+    /// Grants that this use begins.
+    pub(super) waiting: Vec<GrantId>,
+}
+
+impl Live {
+    /// The roles of a principal; `None` when memory is not to be believed.
+    pub(super) fn roles(&self, key: &PrincipalKey, account: &str, now: Timestamp) -> Option<Roles> {
+        let copy = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if copy.doubted {
+            return None;
+        }
+        let mut roles = Roles::default();
+        for grant in copy.by_workload.get(&key.workload).into_iter().flatten() {
+            if !grant.covers(key, account) {
+                continue;
+            }
+            if grant.gives(now) {
+                roles.active.push(grant.role.clone());
+            } else if grant.state == GrantState::Waiting && !grant.is_overdue(now) {
+                roles.waiting.push(grant.id.clone());
+            }
+        }
+        Some(roles)
+    }
+
+    /// Takes over what a committed transaction changed.
+    pub(super) fn apply(&self, grants: &[Grant]) {
+        if grants.is_empty() {
+            return;
+        }
+        let mut copy = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        for grant in grants {
+            copy.put(grant);
+        }
+    }
+
+    /// Takes over everything, and believes it.
+    pub(super) fn replace(&self, grants: &[Grant]) {
+        let mut copy = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        *copy = Copy::default();
+        for grant in grants {
+            copy.put(grant);
+        }
+    }
+
+    pub(super) fn doubt(&self) {
+        let mut copy = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        copy.doubted = true;
+    }
+
+    pub(super) fn is_doubted(&self) -> bool {
+        let copy = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        copy.doubted
+    }
+
+    /// Every grant, for the sweep.
+    pub(super) fn all(&self) -> Vec<Arc<Grant>> {
+        let copy = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        copy.by_workload.values().flatten().cloned().collect()
+    }
+}
+
+impl Copy {
+    fn put(&mut self, grant: &Grant) {
+        let grants = self.by_workload.entry(grant.workload.clone()).or_default();
+        grants.retain(|earlier| earlier.id != grant.id);
+        if grant.state.is_live() {
+            grants.push(Arc::new(grant.clone()));
+        }
+        if grants.is_empty() {
+            self.by_workload.remove(&grant.workload);
+        }
+    }
+}
