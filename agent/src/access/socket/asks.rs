@@ -58,7 +58,7 @@ impl Counter {
                 format!("role `{role}` is given for {minutes} minutes at most; ask for less");
             return Err(Refused::not_permitted(message));
         }
-        let breakglass = terms.breakglass;
+        let breaks_glass = terms.breakglass && terms.approvals == 0;
         let asked = NewAsk {
             message: format!("the workload asks for role `{role}`"),
             subject: Subject::Role { role, duration },
@@ -68,13 +68,14 @@ impl Counter {
             terms,
             policy_version: right.policy_version,
         };
-        let ask = self.desk.ask(asked, now).await?;
-        if breakglass && ask.state != AskState::Open {
+        if breaks_glass {
+            let ask = self.desk.break_glass(asked, now).await?;
             // Nobody was asked: everybody is told.
             tracing::warn!(target: "access-desk", ask = %ask.id, caller = %caller, "break-glass");
-        } else {
-            tracing::info!(target: "access-desk", ask = %ask.id, caller = %caller, "asked");
+            return Ok(ask);
         }
+        let ask = self.desk.ask(asked, now).await?;
+        tracing::info!(target: "access-desk", ask = %ask.id, caller = %caller, "asked");
         Ok(ask)
     }
 
@@ -164,11 +165,7 @@ impl Counter {
     /// Takes an agent's own ask back.
     pub(super) async fn withdraw(&self, caller: &Caller, id: &AskId) -> Result<Ask, Refused> {
         caller.agent("only the workload that asked takes an ask back; a person denies it")?;
-        let ask = self.visible(caller, id).await?;
-        if ask.state != AskState::Open {
-            let state = state_name(ask.state);
-            return Err(AccessError::Closed { id: ask.id, state }.into());
-        }
+        self.visible(caller, id).await?;
         self.desk.withdraw(id, clock::now()).await?;
         tracing::info!(target: "access-desk", ask = %id, caller = %caller, "withdrawn");
         Ok(self.desk.find(id).await?)
@@ -304,18 +301,6 @@ fn shortened(mut ask: Ask) -> Ask {
         held.text.push('…');
     }
     ask
-}
-
-const fn state_name(state: AskState) -> &'static str {
-    match state {
-        AskState::Open => "open",
-        AskState::Approved => "approved",
-        AskState::Denied => "denied",
-        AskState::Expired => "expired",
-        AskState::Withdrawn => "withdrawn",
-        AskState::Void => "void",
-        AskState::Used => "used",
-    }
 }
 
 /// What people are to read: some words, without anything that steers a terminal.

@@ -80,8 +80,17 @@ impl From<AccessError> for Refused {
             AccessError::Closed { .. } => (StatusCode::CONFLICT, "closed"),
             AccessError::OwnAsk => (StatusCode::FORBIDDEN, "own_ask"),
             AccessError::VotedAlready(_) => (StatusCode::CONFLICT, "voted_already"),
-            AccessError::TooManyAsks(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many_asks"),
+            AccessError::TooManyAsks(_) | AccessError::TooManyAsksInAll => {
+                (StatusCode::TOO_MANY_REQUESTS, "too_many_asks")
+            }
+            AccessError::TooManyGrants => (StatusCode::TOO_MANY_REQUESTS, "too_many_grants"),
+            AccessError::TooManyPrincipals => {
+                (StatusCode::TOO_MANY_REQUESTS, "too_many_principals")
+            }
             AccessError::OtherStatement => (StatusCode::CONFLICT, "other_statement"),
+            AccessError::NotApproved { .. } => (StatusCode::CONFLICT, "not_approved"),
+            AccessError::Over { .. } => (StatusCode::CONFLICT, "over"),
+            AccessError::Duration => (StatusCode::BAD_REQUEST, "bad_request"),
         };
         Self::new(status, code, error.to_string())
     }
