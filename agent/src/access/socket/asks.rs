@@ -2,62 +2,68 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
 use super::Counter;
 use super::caller::Caller;
+use super::checks;
 use super::refused::Refused;
-use super::shapes::{NewRoleAsk, NewVote};
+use super::shapes::{NewRoleAsk, NewVote, Offer};
+use super::sight::{Sight, is_own, terms, view};
 use crate::access::{AccessError, Ask, AskId, AskState, Asker, NewAsk, Subject, Vote};
 use crate::clock;
 use crate::identity::Principal;
-use crate::policy::rights::{self, AskView, Person};
-use crate::policy::{PolicySet, Terms};
+use crate::policy::rights;
 
-/// What fits on an approver's screen.
-const TEXT_BYTES_MAX: usize = 1000;
-/// Names of roles are identifiers of a policy file.
-const NAME_BYTES_MAX: usize = 128;
-/// Shorter, and it is over before the agent has read that it has it.
-const DURATION_MIN: Duration = Duration::from_secs(60);
-/// Longer than a working week is no access for the time that it is needed.
-const DURATION_MAX: Duration = Duration::from_hours(7 * 24);
+/// Of a role for which no policy has `@for`.
+const LONGEST: Duration = Duration::from_hours(24);
 /// More than a person reads; the newest come first.
 const LISTED_MAX: usize = 500;
 /// Of a statement in a list: whoever decides looks at the ask itself.
 const LISTED_CHARS_MAX: usize = 200;
 
+const ONLY_AGENTS_ASK: &str = "only a process in an enforced scope asks for a role; outside, a \
+                               person gives one with `snowfence grant`";
+
 impl Counter {
+    /// Lists the roles that an agent may ask for.
+    pub(super) fn list_roles(&self, caller: &Caller) -> Result<Vec<Offer>, Refused> {
+        let principal = caller.agent(ONLY_AGENTS_ASK)?;
+        let policies = (self.policies)();
+        let now = clock::now();
+        let offers = policies.roles().iter().filter_map(|role| {
+            let (_, terms) = rights::ask(&policies, principal, role, now).ok()?;
+            Some(Offer {
+                role: role.clone(),
+                longest_seconds: terms.longest.unwrap_or(LONGEST).as_secs(),
+                break_glass: terms.breakglass && terms.approvals == 0,
+                approvals: terms.approvals,
+                approvers: terms.approvers.into_iter().collect(),
+            })
+        });
+        Ok(offers.collect())
+    }
+
     /// Files an agent's ask for a role.
     pub(super) async fn ask_for_role(
         &self,
         caller: &Caller,
         new: NewRoleAsk,
     ) -> Result<Ask, Refused> {
-        let principal = caller.agent(
-            "only a process in an enforced scope asks for a role; outside, a person gives one \
-             with `snowfence grant`",
-        )?;
+        let principal = caller.agent(ONLY_AGENTS_ASK)?;
         let NewRoleAsk {
             role,
             for_seconds,
             reason,
             account,
         } = new;
-        name("role", &role)?;
-        text("reason", &reason)?;
-        let duration = duration(for_seconds)?;
+        checks::name("role", &role)?;
+        checks::text("reason", &reason)?;
         let account = self.account(account)?;
         let now = clock::now();
         let policies = (self.policies)();
         let (right, terms) = rights::ask(&policies, principal, &role, now)?;
-        if let Some(longest) = terms.longest.filter(|longest| duration > *longest) {
-            let minutes = longest.as_secs() / 60;
-            let message =
-                format!("role `{role}` is given for {minutes} minutes at most; ask for less");
-            return Err(Refused::not_permitted(message));
-        }
+        let duration = checks::duration(for_seconds, terms.longest.unwrap_or(LONGEST))?;
         let breaks_glass = terms.breakglass && terms.approvals == 0;
         let asked = NewAsk {
             message: format!("the workload asks for role `{role}`"),
@@ -127,7 +133,7 @@ impl Counter {
             caller.person("an agent decides nothing; a person does, outside every scope")?;
         let NewVote { approves, note } = new;
         match &note {
-            Some(note) => text("note", note)?,
+            Some(note) => checks::text("note", note)?,
             None if approves => {}
             None => {
                 return Err(Refused::bad_request(
@@ -218,81 +224,6 @@ impl Counter {
     }
 }
 
-/// Which asks a caller may see.
-struct Sight<'a> {
-    caller: &'a Caller,
-    policies: &'a PolicySet,
-    operates: bool,
-    now: Timestamp,
-}
-
-impl<'a> Sight<'a> {
-    fn of(caller: &'a Caller, policies: &'a PolicySet, now: Timestamp) -> Self {
-        let operates = match caller {
-            Caller::Agent(_) => false,
-            Caller::Person(person) => rights::operate(policies, person, now).is_ok(),
-        };
-        Self {
-            caller,
-            policies,
-            operates,
-            now,
-        }
-    }
-
-    fn covers(&self, ask: &Ask) -> bool {
-        match self.caller {
-            Caller::Agent(principal) => {
-                let workload = &principal.workload;
-                ask.asker.workload == workload.name && ask.asker.anchor == workload.anchor
-            }
-            Caller::Person(person) => {
-                let may_decide =
-                    || rights::approve(self.policies, person, &view(ask, &terms(ask)), self.now);
-                self.operates || may_decide().is_ok()
-            }
-        }
-    }
-}
-
-/// Whether a person would decide about themselves: the agent runs as their user, or works for them.
-///
-/// Root outside every scope is the operator of the host, and another person than an agent that runs
-/// as root: it could become anyone, and an agent inside a scope cannot be it.
-fn is_own(asker: &Asker, person: &Person) -> bool {
-    let same_user = asker.uid == person.uid && person.uid != 0;
-    let named = asker.user.as_deref().is_some_and(|user| {
-        let local = user.split('@').next().unwrap_or(user);
-        [user, local]
-            .iter()
-            .any(|name| name.eq_ignore_ascii_case(&person.name))
-    });
-    same_user || named
-}
-
-fn view<'a>(ask: &'a Ask, terms: &'a Terms) -> AskView<'a> {
-    AskView {
-        role: match &ask.subject {
-            Subject::Role { role, .. } => Some(role),
-            Subject::Statement(_) => None,
-        },
-        workload: &ask.asker.workload,
-        account: &ask.account,
-        terms,
-    }
-}
-
-/// The terms that the ask was filed with.
-fn terms(ask: &Ask) -> Terms {
-    let wait = ask.expires.duration_since(ask.asked);
-    Terms {
-        approvers: ask.approvers.iter().cloned().collect(),
-        approvals: ask.approvals,
-        wait: wait.unsigned_abs(),
-        ..Terms::default()
-    }
-}
-
 fn shortened(mut ask: Ask) -> Ask {
     if let Subject::Statement(held) = &mut ask.subject
         && let Some((end, _)) = held.text.char_indices().nth(LISTED_CHARS_MAX)
@@ -301,37 +232,4 @@ fn shortened(mut ask: Ask) -> Ask {
         held.text.push('…');
     }
     ask
-}
-
-/// What people are to read: some words, without anything that steers a terminal.
-pub(super) fn text(field: &str, value: &str) -> Result<(), Refused> {
-    if value.trim().is_empty() {
-        return Err(Refused::bad_request(format!("`{field}` must not be empty")));
-    }
-    if value.len() > TEXT_BYTES_MAX {
-        let message = format!("`{field}` must not be longer than {TEXT_BYTES_MAX} bytes");
-        return Err(Refused::bad_request(message));
-    }
-    if value.chars().any(|it| it.is_control() && it != '\n') {
-        let message = format!("`{field}` must not have control characters");
-        return Err(Refused::bad_request(message));
-    }
-    Ok(())
-}
-
-pub(super) fn name(field: &str, value: &str) -> Result<(), Refused> {
-    if value.is_empty() || value.len() > NAME_BYTES_MAX || value.chars().any(char::is_control) {
-        return Err(Refused::bad_request(format!("`{field}` is not a name")));
-    }
-    Ok(())
-}
-
-pub(super) fn duration(seconds: u64) -> Result<Duration, Refused> {
-    let duration = Duration::from_secs(seconds);
-    if (DURATION_MIN..=DURATION_MAX).contains(&duration) {
-        return Ok(duration);
-    }
-    Err(Refused::bad_request(
-        "the time must be from one minute to seven days",
-    ))
 }

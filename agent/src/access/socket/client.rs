@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use thiserror::Error;
 
 use super::shapes::{Failure, NewExtension, NewRevocation, NewVote};
-use super::{Me, NewRoleAsk, NewRoleGrant};
+use super::{Me, NewRoleAsk, NewRoleGrant, Offer};
 use crate::access::{Ask, AskId, Grant, GrantId};
 use crate::local::AskError;
 use crate::local::client::exchange;
@@ -49,6 +49,10 @@ impl Client {
 
     pub async fn me(&self) -> Result<Me, ClientError> {
         self.get("/v1/me", Duration::ZERO).await
+    }
+
+    pub async fn roles(&self) -> Result<Vec<Offer>, ClientError> {
+        self.get("/v1/roles", Duration::ZERO).await
     }
 
     pub async fn ask(&self, ask: &NewRoleAsk) -> Result<Ask, ClientError> {

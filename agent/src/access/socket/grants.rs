@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::Counter;
-use super::asks::{duration, name, text};
 use super::caller::Caller;
+use super::checks;
 use super::refused::Refused;
 use super::shapes::NewRoleGrant;
 use crate::access::{AccessError, Grant, GrantId, NewGrant};
@@ -14,6 +14,9 @@ use crate::policy::rights::{self, Person};
 
 /// More than a person reads; the newest come first.
 const LISTED_MAX: usize = 500;
+
+/// What the desk keeps a grant for. Whoever has a role for longer is to have a policy.
+const LONGEST: Duration = Duration::from_hours(30 * 24);
 
 impl Counter {
     /// Lists an agent's own grants, or all of them to a person who operates.
@@ -50,8 +53,14 @@ impl Counter {
             reason,
             account,
         } = new;
-        name("role", &role)?;
-        text("reason", &reason)?;
+        checks::name("role", &role)?;
+        checks::text("reason", &reason)?;
+        let policies = (self.policies)();
+        if !policies.roles().contains(&role) {
+            let known = policies.roles().join(", ");
+            let message = format!("no policy speaks of this role; there is {known}");
+            return Err(Refused::bad_request(message));
+        }
         if !self.workloads.contains(&workload) {
             let known = self.workloads.join(", ");
             let message = format!("no [[workload]] is called that; there is {known}");
@@ -64,7 +73,7 @@ impl Counter {
             anchor: None,
             user: None,
             account,
-            duration: duration(for_seconds)?,
+            duration: checks::duration(for_seconds, LONGEST)?,
             reason: Some(reason),
             ask: None,
             granted_by: vec![person.name.clone()],
@@ -89,7 +98,7 @@ impl Counter {
         reason: Option<String>,
     ) -> Result<Grant, Refused> {
         if let Some(reason) = &reason {
-            text("reason", reason)?;
+            checks::text("reason", reason)?;
         }
         let by = match caller {
             Caller::Agent(principal) => {
@@ -120,7 +129,7 @@ impl Counter {
         let person =
             caller.person("an agent extends no grant; it asks again with `snowfence ask`")?;
         self.operates(person)?;
-        let by = duration(by.as_secs())?;
+        let by = checks::duration(by.as_secs(), LONGEST)?;
         let grant = self.desk.extend(id, by, &person.name, clock::now()).await?;
         tracing::info!(
             target: "access-desk",

@@ -13,6 +13,7 @@
 //! | request | who | |
 //! |---|---|---|
 //! | `GET /v1/me` | both | who the daemon takes the peer for |
+//! | `GET /v1/roles` | agent | the roles that it may ask for |
 //! | `POST /v1/asks` | agent | asks for a role |
 //! | `GET /v1/asks?open=true` | both | one's own asks; those that one may decide |
 //! | `GET /v1/asks/ID?wait=30` | both | one ask, as soon as it is decided |
@@ -25,6 +26,7 @@
 
 mod asks;
 mod caller;
+mod checks;
 pub mod client;
 mod grants;
 mod limits;
@@ -33,6 +35,7 @@ mod refused;
 mod routes;
 mod serve;
 mod shapes;
+mod sight;
 #[cfg(test)]
 mod tests;
 
@@ -48,7 +51,7 @@ use limits::Limits;
 use people::People;
 
 pub use serve::{Bound, bind};
-pub use shapes::{Me, NewRoleAsk, NewRoleGrant};
+pub use shapes::{Me, NewRoleAsk, NewRoleGrant, Offer};
 
 /// What serves the socket: it can ask the policies and the desk, and reach nothing else.
 pub struct Counter {

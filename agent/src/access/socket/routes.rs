@@ -73,6 +73,7 @@ async fn route(
     let query = Query::parse(head.uri.query().unwrap_or_default())?;
     match (&head.method, segments.as_slice()) {
         (&Method::GET, ["v1", "me"]) => ok(&Me::from(caller)),
+        (&Method::GET, ["v1", "roles"]) => ok(&counter.list_roles(caller)?),
         (&Method::POST, ["v1", "asks"]) => {
             let asked = counter.ask_for_role(caller, read(body).await?).await?;
             respond(StatusCode::CREATED, &asked)

@@ -19,6 +19,17 @@ pub enum Me {
     },
 }
 
+/// A role that an agent may ask for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offer {
+    pub role: String,
+    pub longest_seconds: u64,
+    /// Nobody decides, and everybody is told.
+    pub break_glass: bool,
+    pub approvals: u32,
+    pub approvers: Vec<String>,
+}
+
 /// `POST /v1/asks`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
