@@ -8,10 +8,11 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::ask::{Ask, AskId, NewAsk, Vote};
+use super::budget::Running;
 use super::error::AccessError;
 use super::grant::{Grant, GrantId, NewGrant};
 use super::ledger::Ledger;
-use super::{asks, grants, lists, rows};
+use super::{asks, filing, grants, lists, rows, spends};
 use crate::identity::PrincipalKey;
 use crate::policy::Usage;
 
@@ -20,7 +21,7 @@ use crate::policy::Usage;
 /// What returned `Ok` is on disk. Every operation runs to its end even when its caller is dropped.
 #[derive(Clone, Debug)]
 pub struct Desk {
-    ledger: Arc<Ledger>,
+    pub(super) ledger: Arc<Ledger>,
 }
 
 /// What one statement used.
@@ -70,7 +71,10 @@ impl Desk {
     async fn file(&self, ask: NewAsk, glass: bool, now: Timestamp) -> Result<Ask, AccessError> {
         self.ledger
             .write(move |store, done| {
-                Box::pin(async move { asks::file(store, &ask, glass, now, done).await.map(Ok) })
+                Box::pin(async move {
+                    let filed = Box::pin(filing::file(store, &ask, glass, now, done));
+                    filed.await.map(Ok)
+                })
             })
             .await
     }
@@ -105,7 +109,7 @@ impl Desk {
         let id = id.clone();
         self.ledger
             .write(move |store, done| {
-                Box::pin(async move { asks::vote(store, &id, &vote, now, done).await })
+                Box::pin(async move { Box::pin(asks::vote(store, &id, &vote, now, done)).await })
             })
             .await
     }
@@ -264,24 +268,46 @@ impl Desk {
             .await
     }
 
-    /// What a principal has used of its budgets.
+    /// What a principal has used of its budgets, from memory.
     ///
     /// # Errors
-    /// The store fails: whoever asks refuses.
-    pub async fn usage(&self, _key: &PrincipalKey, _now: Timestamp) -> Result<Usage, AccessError> {
-        Ok(Usage::default())
+    /// None as yet; whoever gets one refuses.
+    #[expect(
+        clippy::unused_async,
+        reason = "a store that several hosts share is asked over the network"
+    )]
+    pub async fn usage(&self, key: &PrincipalKey, now: Timestamp) -> Result<Usage, AccessError> {
+        Ok(self.ledger.books.usage(key, now))
     }
 
-    /// Counts what a statement used.
+    /// Counts what a statement used. When this returns, a crash no longer loses it.
     ///
     /// # Errors
-    /// The store fails.
+    /// The store fails, and it is counted in memory only, or too many principals are counted:
+    /// whoever asks refuses.
     pub async fn spend(
         &self,
-        _key: &PrincipalKey,
-        _spend: Spend,
-        _now: Timestamp,
+        key: &PrincipalKey,
+        spend: Spend,
+        now: Timestamp,
     ) -> Result<(), AccessError> {
-        Ok(())
+        if !self.ledger.books.add(key, spend, now)? {
+            return Ok(());
+        }
+        let (books, key) = (self.ledger.books.clone(), key.clone());
+        self.ledger
+            .write(move |store, done| {
+                Box::pin(async move {
+                    // Also what others are short of: they find it done.
+                    done.reservations = books.short(&key);
+                    spends::write(store, &done.reservations).await.map(Ok)
+                })
+            })
+            .await
+    }
+
+    /// Counts a statement as running until the answer is dropped.
+    pub fn enter(&self, key: &PrincipalKey) -> Running {
+        self.ledger.books.enter(key)
     }
 }

@@ -3,16 +3,20 @@
 use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use jiff::Timestamp;
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::watch;
 
 use super::AccessError;
 use super::asks::Done;
+use super::budget::Books;
 use super::event::{Event, EventKind};
 use super::grants;
 use super::live::Live;
+use super::rows;
 use crate::store::{Reader, Store, StoreError};
 
 /// What runs in a transaction. The outer error takes everything back; the inner one is an answer
@@ -25,7 +29,16 @@ pub(super) type Work<'c, T> =
 pub(super) struct Ledger {
     store: Store,
     pub(super) live: Live,
+    pub(super) books: Books,
+    history: Mutex<History>,
     changes: watch::Sender<u64>,
+}
+
+/// When history was looked through, and what came since.
+#[derive(Debug, Default)]
+struct History {
+    purged: Option<Timestamp>,
+    events: u64,
 }
 
 impl Ledger {
@@ -33,12 +46,15 @@ impl Ledger {
         let ledger = Self {
             store: Store::open(path).await?,
             live: Live::default(),
+            books: Books::default(),
+            history: Mutex::default(),
             changes: watch::Sender::new(0),
         };
         let mut reader = ledger.reader().await?;
         ledger
             .live
             .replace(&grants::all_live(reader.connection()).await?);
+        ledger.books.read(reader.connection()).await?;
         reader.give_back();
         Ok(ledger)
     }
@@ -87,6 +103,7 @@ impl Ledger {
                     return Err(error.into());
                 }
                 self.live.apply(&done.grants);
+                self.books.committed(&done.reservations);
                 self.tell(&done.events);
                 answer
             }
@@ -105,7 +122,27 @@ impl Ledger {
             .await
     }
 
+    pub(super) fn purge_is_due(&self, now: Timestamp, every: Duration, after: u64) -> bool {
+        let history = self.history();
+        let next = history.purged.map(|purged| rows::after(purged, every));
+        next.is_none_or(|next| now >= next) || history.events >= after
+    }
+
+    pub(super) fn purged(&self, now: Timestamp) {
+        *self.history() = History {
+            purged: Some(now),
+            events: 0,
+        };
+    }
+
+    fn history(&self) -> MutexGuard<'_, History> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn tell(&self, events: &[Event]) {
+        let mut history = self.history();
+        history.events = history.events.saturating_add(events.len() as u64);
+        drop(history);
         for event in events {
             event.log();
         }

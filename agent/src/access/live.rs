@@ -1,6 +1,6 @@
 //! The grants that count, in memory: every statement asks for them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::Timestamp;
@@ -42,6 +42,8 @@ pub(super) struct Live(Arc<RwLock<Copy>>);
 #[derive(Debug, Default)]
 struct Copy {
     by_workload: HashMap<String, Vec<Arc<Grant>>>,
+    /// The ends that were warned of; the store knows them too.
+    warned: HashMap<GrantId, Timestamp>,
     /// A transaction ended in an unknown way: until the store was read again nobody has a role.
     doubted: bool,
 }
@@ -105,10 +107,34 @@ impl Live {
         copy.doubted
     }
 
-    /// Every grant, for the sweep.
-    pub(super) fn all(&self) -> Vec<Arc<Grant>> {
+    /// Grants whose time is over, or that are to be warned of.
+    pub(super) fn due(&self, now: Timestamp) -> Vec<Arc<Grant>> {
         let copy = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        copy.by_workload.values().flatten().cloned().collect()
+        let to_warn = |grant: &Grant| {
+            grant.warn_from().is_some_and(|from| now >= from)
+                && copy.warned.get(&grant.id).copied() != grant.ends
+        };
+        let all = copy.by_workload.values().flatten();
+        all.filter(|grant| grant.is_overdue(now) || to_warn(grant))
+            .cloned()
+            .collect()
+    }
+
+    /// Remembers that the sweep has been here, so that it does not warn of the same end again.
+    pub(super) fn swept(&self, grants: &[Arc<Grant>]) {
+        let mut copy = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        for grant in grants {
+            if let Some(ends) = grant.ends {
+                copy.warned.insert(grant.id.clone(), ends);
+            }
+        }
+        let Copy {
+            by_workload,
+            warned,
+            doubted: _,
+        } = &mut *copy;
+        let live: HashSet<&GrantId> = by_workload.values().flatten().map(|it| &it.id).collect();
+        warned.retain(|id, _| live.contains(id));
     }
 }
 

@@ -15,17 +15,22 @@ pub mod grant;
 pub mod socket;
 
 mod asks;
+mod budget;
 mod error;
 mod event;
+mod filing;
 mod grants;
 mod id;
 mod ledger;
 mod lists;
 mod live;
 mod rows;
+mod spends;
 mod state;
+mod sweep;
 
 pub use ask::{Ask, AskId, AskState, Asker, HeldStatement, NewAsk, Subject, Vote};
+pub use budget::Running;
 pub use desk::{Desk, Spend};
 pub use error::AccessError;
 pub use event::{Event, EventKind};

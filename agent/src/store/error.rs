@@ -79,13 +79,13 @@ impl StoreError {
     /// Tells the faults apart that an operator mends in different ways.
     pub(super) fn open(path: &Path, source: MigrateError) -> Self {
         let path = path.to_owned();
-        match source {
-            MigrateError::VersionMissing(version) => Self::Newer { path, version },
-            MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _) => {
-                Self::open_failed(path, source)
-            }
-            source => Self::Open { path, source },
+        if let MigrateError::VersionMissing(version) = source {
+            return Self::Newer { path, version };
         }
+        if let MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _) = source {
+            return Self::open_failed(path, source);
+        }
+        Self::Open { path, source }
     }
 
     fn open_failed(path: PathBuf, source: sqlx::Error) -> Self {

@@ -30,6 +30,8 @@ CREATE TABLE asks (
 
 CREATE INDEX asks_by_state ON asks (state, workload);
 CREATE INDEX asks_by_time ON asks (asked);
+CREATE INDEX asks_by_end ON asks (closed) WHERE closed IS NOT NULL;
+CREATE INDEX asks_due ON asks (expires) WHERE state = 'open' OR (state = 'approved' AND kind = 'statement');
 -- Two open asks for the same thing would need two decisions.
 CREATE UNIQUE INDEX asks_open_once ON asks (join_key) WHERE state = 'open';
 CREATE INDEX asks_joined ON asks (join_key) WHERE state = 'approved';
@@ -69,18 +71,19 @@ CREATE TABLE grants (
 
 CREATE INDEX grants_by_state ON grants (state);
 CREATE INDEX grants_by_time ON grants (granted);
+CREATE INDEX grants_by_end ON grants (closed) WHERE closed IS NOT NULL;
 -- An ask is made a grant once.
 CREATE UNIQUE INDEX grants_by_ask ON grants (ask) WHERE ask IS NOT NULL;
 
 -- What is counted against a principal in one span of time: never less than what it used.
 CREATE TABLE spends (
-    workload TEXT    NOT NULL,
-    anchor   TEXT    NOT NULL,
-    person   TEXT    NOT NULL,
-    bucket   INTEGER NOT NULL,
-    queries  INTEGER NOT NULL CHECK (queries >= 0),
+    workload  TEXT    NOT NULL,
+    anchor    TEXT    NOT NULL,
+    person    TEXT    NOT NULL,
+    bucket    INTEGER NOT NULL,
+    queries   INTEGER NOT NULL CHECK (queries >= 0),
     row_count INTEGER NOT NULL CHECK (row_count >= 0),
-    bytes    INTEGER NOT NULL CHECK (bytes >= 0),
+    bytes     INTEGER NOT NULL CHECK (bytes >= 0),
     PRIMARY KEY (workload, anchor, person, bucket)
 ) STRICT;
 
