@@ -1,1 +1,0 @@
-//! Round trips over the socket, with peers of every kind.
