@@ -60,7 +60,7 @@ pub(super) fn terms(approvals: u32) -> Terms {
         approvers: BTreeSet::from(["data-stewards".to_owned()]),
         approvals,
         wait: Duration::from_secs(1_800),
-        freeze: false,
+        ..Terms::default()
     }
 }
 
