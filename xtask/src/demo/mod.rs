@@ -3,6 +3,7 @@
 //! A stand-in for Snowflake with three tables, the daemon with a scope of its own, and one stock
 //! Python script that is run twice with a made-up password: inside the scope and outside it.
 
+mod people;
 mod report;
 
 use std::env;
@@ -76,6 +77,8 @@ fn show() -> Result<()> {
         "the agent failed inside the scope; the daemon's log ends:\n{}",
         process::tail(&environment.dir().join("daemon.log"))
     );
+
+    people::show(&environment, &daemon)?;
 
     let frames = record::frames(&daemon.files().record)?;
     report::identity(&frames);
