@@ -90,7 +90,10 @@ impl From<AccessError> for Refused {
             AccessError::OtherStatement => (StatusCode::CONFLICT, "other_statement"),
             AccessError::NotApproved { .. } => (StatusCode::CONFLICT, "not_approved"),
             AccessError::Over { .. } => (StatusCode::CONFLICT, "over"),
-            AccessError::Duration => (StatusCode::BAD_REQUEST, "bad_request"),
+            AccessError::Duration | AccessError::TooLong { .. } => {
+                (StatusCode::BAD_REQUEST, "bad_request")
+            }
+            AccessError::NeedsDecision => (StatusCode::FORBIDDEN, "not_permitted"),
         };
         Self::new(status, code, error.to_string())
     }

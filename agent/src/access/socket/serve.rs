@@ -114,7 +114,7 @@ fn turn_away(stream: UnixStream) {
 }
 
 const TOO_MANY: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nconnection: close\r\n\
-    content-type: application/json\r\ncontent-length: 95\r\n\r\n\
+    content-type: application/json\r\ncontent-length: 91\r\n\r\n\
     {\"code\":\"too_many\",\"message\":\"too many requests of this user; wait a moment and try again\"}";
 
 /// Answers one request.
