@@ -331,3 +331,29 @@ fn looking_at_trust_makes_no_authority() {
     );
     assert!(!ca.exists());
 }
+
+#[test]
+fn commands_about_access_say_what_is_missing() {
+    for (arguments, part) in [
+        (&["ask", "writer", "--for", "30m"][..], "--reason"),
+        (&["ask", "writer", "--reason", "x"], "--for"),
+        (&["ask", "--wait"], "<ROLE>"),
+        (&["ask", "writer", "--for", "30", "--reason", "x"], "`30m`"),
+        (&["approve", "7k3m9q2f"], "`ask-7k3m9q2f`"),
+        (&["deny", "ask-7k3m9q2f"], "--note"),
+        (&["revoke", "ask-7k3m9q2f"], "`grant-7k3m9q2f`"),
+        (&["asks", "--wait"], "<ID>"),
+        (&["extend", "grant-7k3m9q2f"], "--by"),
+    ] {
+        let (code, why) = run(arguments).expect_err("refused");
+        assert!(
+            code == 2 && why.contains(part),
+            "{arguments:?}: {code} {why}"
+        );
+    }
+    let (code, why) = run(&["grants", "--socket", "/nowhere/access.sock"]).expect_err("failed");
+    assert!(
+        code == 1 && why.contains("is `snowfence run` running?"),
+        "{code} {why}"
+    );
+}
