@@ -109,7 +109,7 @@ fn welcome(stream: UnixStream, counter: &Arc<Counter>, shutdown: &Shutdown) {
 fn turn_away(stream: UnixStream) {
     // Whoever does not get it finds the connection closed.
     if let Ok(mut stream) = stream.into_std() {
-        drop(stream.write(TOO_MANY));
+        drop(stream.write_all(TOO_MANY));
     }
 }
 

@@ -69,7 +69,7 @@ impl Access {
 fn plain(error: ClientError) -> anyhow::Error {
     match error {
         ClientError::Refused { message, .. } => anyhow!(one_line(&message, LINE_CHARS_MAX)),
-        other => other.into(),
+        error @ (ClientError::Ask(_) | ClientError::Id(_) | ClientError::Write(_)) => error.into(),
     }
 }
 

@@ -160,9 +160,10 @@ impl Bench {
         target: &str,
         body: &Value,
     ) -> Command {
-        let body = match body {
-            Value::Null => String::new(),
-            body => body.to_string(),
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
         };
         let mut command = Command::new("python3");
         command
