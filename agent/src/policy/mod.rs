@@ -7,6 +7,7 @@
 
 mod entities;
 mod evaluate;
+pub mod house;
 mod load;
 pub mod rights;
 mod store;

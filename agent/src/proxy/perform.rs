@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use super::bounds;
 use super::caller::{self, Caller};
 use super::connection::Connection;
 use super::opening::Exchange;
+use super::question::Question;
 use super::refusal::{Reason, Refusal};
 use super::services::{Services, Session};
 use super::{chunk, login};
 use crate::mask::{self, Admitted, MaskError, Masked};
 use crate::record::Recorded;
+use crate::session::Terms;
 use crate::snowflake::chunk::Capability;
 use crate::snowflake::login::ClientTokens;
 use crate::snowflake::result::{self, Asked, ResultError};
@@ -22,6 +25,7 @@ pub(super) async fn perform(
     connection: &Connection,
     services: &Arc<Services>,
     caller: Caller,
+    question: Question,
     recorded: Recorded,
     exchange: &mut Exchange,
 ) -> Result<Masked, Refusal> {
@@ -52,7 +56,7 @@ pub(super) async fn perform(
         | Operation::Result(_)
         | Operation::Abort(_)
         | Operation::Monitor(_) => {
-            forward(connection, services, &session, recorded, exchange).await
+            forward(connection, services, &session, question, recorded, exchange).await
         }
         Operation::Login(_) | Operation::Chunk { .. } => Err(Refusal::new(
             Reason::Bug,
@@ -63,29 +67,37 @@ pub(super) async fn perform(
 
 async fn forward(
     connection: &Connection,
-    services: &Services,
+    services: &Arc<Services>,
     session: &Session,
+    mut question: Question,
     recorded: Recorded,
     exchange: &mut Exchange,
 ) -> Result<Masked, Refusal> {
+    let terms = bounds::terms(services, recorded.operation(), &question, recorded.limits());
     let operation = recorded.operation().clone();
     let client_tag = operation.query().and_then(Query::own_tag);
     let number = recorded.entry();
     let tag = services.query_tag(connection, Some(session), number, client_tag.as_deref());
-    let unmasked = services
-        .upstream
-        .send(recorded, &session.upstream, &tag)
-        .await?;
+    let begun = bounds::begin(services, session, &operation, &mut question);
+    let sending = services.upstream.send(recorded, &session.upstream, &tag);
+    let unmasked =
+        bounds::in_time(connection, services, session, &operation, &terms, sending).await?;
     let mut admitted = admit(unmasked, &operation)?;
     let summary = admitted.summary();
-    own(connection, services, session, &operation, summary)?;
-    exchange.returned(summary.query_id.clone(), summary.rows);
+    let id = summary.query_id.as_ref();
+    let seen = id.is_some_and(|id| services.results.knows(id));
+    own(connection, services, session, &operation, &terms, summary)?;
+    let judged = question.judged.as_deref();
+    begun.answered(services, session, &operation, judged, (summary, seen));
+    exchange.returned(id.cloned(), summary.rows, summary.body_bytes());
+    bounds::check_rows(&terms, summary)?;
+    let cost = bounds::cost(&operation, question.fresh, summary);
+    bounds::spend(connection, services, cost).await?;
     let tokens = match (admitted.take_chunks(), admitted.summary().query_id.clone()) {
         (None, _) => None,
         (Some(set), Some(id)) => {
-            let kept = services
-                .chunks
-                .keep(&connection.key, session.id, &id, set, Instant::now());
+            let (key, judged, now) = (&connection.key, terms.judged.clone(), Instant::now());
+            let kept = services.chunks.keep(key, session.id, &id, judged, set, now);
             Some(kept.ok_or_else(|| Refusal::new(Reason::Bug, "no randomness for a capability"))?)
         }
         (Some(_), None) => return Err(bad_answer(&MaskError::Kind)),
@@ -159,11 +171,18 @@ fn own(
     services: &Services,
     session: &Session,
     operation: &Operation,
+    terms: &Terms,
     summary: &result::Admitted,
 ) -> Result<(), Refusal> {
-    let (key, now) = (&connection.key, Instant::now());
+    let (key, account, now) = (&connection.key, &session.account, Instant::now());
     for id in made(operation, summary) {
-        if !services.results.own(id, key, &session.account, now) {
+        let results = &services.results;
+        let owned = if summary.child_ids.contains(id) {
+            results.own_part(id, key, account, terms, now)
+        } else {
+            results.own(id, key, account, terms, now)
+        };
+        if !owned {
             return Err(bad_answer(&MaskError::Foreign));
         }
     }

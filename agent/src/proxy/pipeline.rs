@@ -67,6 +67,7 @@ async fn run(
         .metrics
         .decision_seconds
         .observe(decision.elapsed().as_secs_f64());
+    services.metrics.verdict(&verdict);
     let permit = match verdict {
         Verdict::Allow(permit) => permit,
         Verdict::Hold(hold) => hold::wait(connection, services, hold, exchange).await?,
@@ -77,7 +78,7 @@ async fn run(
     };
     let recorded = exchange.decided(permit).await?;
     Box::pin(perform::perform(
-        connection, services, caller, recorded, exchange,
+        connection, services, caller, question, recorded, exchange,
     ))
     .await
 }

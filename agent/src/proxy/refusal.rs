@@ -17,6 +17,7 @@ pub enum Reason {
     AuthenticatorRefused,
     BadRequest,
     BodyTooLarge,
+    BudgetUnknown,
     Bug,
     ChunkUnknown,
     CredentialUnavailable,
@@ -30,6 +31,9 @@ pub enum Reason {
     NotExecuting,
     RecorderFailed,
     RequestIdReused,
+    ResultTooLarge,
+    SessionBusy,
+    StatementTimeout,
     TokenExpired,
     TokenUnknown,
     UnknownAccount,
@@ -49,6 +53,7 @@ impl Reason {
             Self::AuthenticatorRefused => "authenticator_refused",
             Self::BadRequest => "bad_request",
             Self::BodyTooLarge => "body_too_large",
+            Self::BudgetUnknown => "budget_unknown",
             Self::Bug => "bug",
             Self::ChunkUnknown => "chunk_unknown",
             Self::CredentialUnavailable => "credential_unavailable",
@@ -62,6 +67,9 @@ impl Reason {
             Self::NotExecuting => "not_executing",
             Self::RecorderFailed => "recorder_failed",
             Self::RequestIdReused => "request_id_reused",
+            Self::ResultTooLarge => "result_too_large",
+            Self::SessionBusy => "session_busy",
+            Self::StatementTimeout => "statement_timeout",
             Self::TokenExpired => "token_expired",
             Self::TokenUnknown => "token_unknown",
             Self::UnknownAccount => "unknown_account",
@@ -158,9 +166,10 @@ impl Refusal {
                 error::NOT_UNDERSTOOD
             }
             Reason::NotExecuting => ("000605", "57014"),
-            Reason::UpstreamTimeout => error::TIMED_OUT,
+            Reason::StatementTimeout | Reason::UpstreamTimeout => error::TIMED_OUT,
             Reason::UpstreamAnswer | Reason::UpstreamUnreachable => error::UPSTREAM_FAILED,
             Reason::AuthenticatorRefused
+            | Reason::BudgetUnknown
             | Reason::Bug
             | Reason::ChunkUnknown
             | Reason::CredentialUnavailable
@@ -172,6 +181,8 @@ impl Refusal {
             | Reason::LimitReached
             | Reason::MasterExpired
             | Reason::RecorderFailed
+            | Reason::ResultTooLarge
+            | Reason::SessionBusy
             | Reason::TokenExpired
             | Reason::TokenUnknown
             | Reason::UnknownAccount

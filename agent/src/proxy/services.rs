@@ -14,6 +14,7 @@ use super::metrics::Metrics;
 use super::probe::Probes;
 use super::room::{Room, Shares};
 use crate::access::Desk;
+use crate::catalog::Catalog;
 use crate::clock;
 use crate::config::{Account, Config, Scope};
 use crate::credential::Credentials;
@@ -57,6 +58,7 @@ pub struct Services {
     pub upstream: Upstream,
     pub sessions: Registry<UpstreamSession>,
     pub results: Results,
+    pub catalog: Catalog,
     pub chunks: Chunks,
     pub state: State,
 }

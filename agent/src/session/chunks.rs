@@ -1,7 +1,7 @@
 //! The capabilities under which clients fetch result chunks from us.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ring::rand::SystemRandom;
@@ -9,10 +9,11 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::registry::SessionId;
+use super::results::Judged;
 use super::token::{Token, TokenDigest};
 use crate::identity::PrincipalKey;
 use crate::snowflake::QueryId;
-use crate::snowflake::chunk::ChunkSet;
+use crate::snowflake::chunk::{ChunkSet, Size};
 
 /// Snowflake's own links live about as long.
 const KEPT: Duration = Duration::from_secs(6 * 3600);
@@ -26,6 +27,9 @@ pub struct ChunkLink {
     index: usize,
     pub session: SessionId,
     pub query_id: QueryId,
+    /// How its statement was judged.
+    pub judged: Option<Arc<Judged>>,
+    pub size: Size,
     pub url: Zeroizing<String>,
     pub headers: Vec<(String, Zeroizing<String>)>,
 }
@@ -52,6 +56,7 @@ struct Entry {
     session: SessionId,
     query_id: QueryId,
     header: TokenDigest,
+    judged: Option<Arc<Judged>>,
     set: ChunkSet,
     until: Instant,
 }
@@ -85,6 +90,7 @@ impl Chunks {
         key: &PrincipalKey,
         session: SessionId,
         query_id: &QueryId,
+        judged: Option<Arc<Judged>>,
         set: ChunkSet,
         now: Instant,
     ) -> Option<CapabilityTokens> {
@@ -95,6 +101,7 @@ impl Chunks {
             session,
             query_id: query_id.clone(),
             header: header.digest(),
+            judged,
             set,
             until: now + KEPT,
         };
@@ -166,6 +173,8 @@ impl Entry {
             index,
             session: self.session,
             query_id: self.query_id.clone(),
+            judged: self.judged.clone(),
+            size: self.set.sizes.get(index).copied()?,
             url: self.set.urls.get(index)?.clone(),
             headers: self.set.request_headers(),
         })
@@ -176,6 +185,7 @@ impl Entry {
 mod tests {
     use super::*;
     use crate::session::{NewSession, Registry};
+    use crate::sql::SessionState;
 
     fn key(workload: &str) -> PrincipalKey {
         PrincipalKey::for_test(workload)
@@ -191,6 +201,7 @@ mod tests {
             credential: String::new(),
             client: String::new(),
             snowflake_id: 1,
+            state: SessionState::default(),
             upstream: (),
         };
         let (session, _tokens) = registry.open(new, now).unwrap();
@@ -198,10 +209,13 @@ mod tests {
         let id = QueryId::parse("01b00000-0000-0000-0000-000000000001").unwrap();
         let set = ChunkSet {
             urls: vec![Zeroizing::new("https://storage.test/0".to_owned())],
+            sizes: vec![Size { rows: 7, bytes: 99 }],
             headers: Vec::new(),
             qrmk: None,
         };
-        let tokens = chunks.keep(&key("a"), session.id, &id, set, now).unwrap();
+        let tokens = chunks
+            .keep(&key("a"), session.id, &id, None, set, now)
+            .unwrap();
         let (path, header) = (tokens.path.as_str(), tokens.header.as_str());
         let link = chunks.link(path, header, 0, &key("a"), now).unwrap();
         assert_eq!(*link.url, "https://storage.test/0");

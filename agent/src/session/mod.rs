@@ -9,13 +9,17 @@
 #![forbid(unsafe_code)]
 
 mod chunks;
+mod names;
 mod registry;
 mod requests;
 mod results;
+pub mod state;
 mod token;
 
 pub use chunks::{CapabilityTokens, ChunkLink, Chunks};
+pub use names::at_login;
 pub use registry::{NewSession, OpenError, Registry, Session, SessionId, TokenError, Tokens};
 pub use requests::{Admission, Requests};
-pub use results::Results;
+pub use results::{Judged, Owned, Results, Terms};
+pub use state::State;
 pub use token::{Token, parse_authorization};
