@@ -13,10 +13,10 @@ use super::services::{Services, Session};
 use crate::access::desk::Spend;
 use crate::catalog::{Change, Extent};
 use crate::clock;
-use crate::policy::{self, Verdict};
+use crate::policy::{self, Demand, Judgement};
 use crate::session::state::{Answer, Course};
 use crate::session::{ChunkLink, Judged, Terms};
-use crate::snowflake::{Abort, Operation, Query, QueryId, RequestId, result};
+use crate::snowflake::{Abort, Operation, QueryId, result};
 use crate::sql::facts::{Effect, Facts, ObjectKind, SessionChange};
 use crate::telemetry::ErrorChain;
 use crate::upstream::UpstreamError;
@@ -255,14 +255,14 @@ pub(super) async fn check_again(
     question.approved = judged.approved;
     question.standing = question::standing(connection, services, &session.account).await?;
     let policies = services.policies.snapshot();
-    let statement = Operation::Query(Box::new(Query::restated(RequestId(String::new()))));
-    match policy::evaluate(&policies, &question.view(connection), statement) {
-        // The permit goes unused: it is for a statement without text.
-        Verdict::Allow(_permit) => Ok(()),
-        Verdict::Hold(hold) => Err(Refusal::new(Reason::DeniedByPolicy, hold.message)),
-        Verdict::Deny(denial) => Err(Refusal::new(
-            Reason::DeniedByPolicy,
-            format!("the rest of the result is withheld: {}", denial.message),
-        )),
-    }
+    let demand = Demand::Statement(&judged.facts);
+    let message = match &*policy::decide(&policies, &question.view(connection), demand) {
+        Judgement::Allow { .. } => return Ok(()),
+        Judgement::Hold { message, .. } => message.clone(),
+        Judgement::Deny(denial) => denial.message.clone(),
+    };
+    Err(Refusal::new(
+        Reason::DeniedByPolicy,
+        format!("the rest of the result is withheld: {message}"),
+    ))
 }
