@@ -10,7 +10,7 @@ use super::connection::Connection;
 use super::question::{self, Question};
 use super::refusal::{Reason, Refusal};
 use super::services::{Services, Session};
-use crate::access::desk::Spend;
+use crate::access::{Running, Spend};
 use crate::catalog::{Change, Extent};
 use crate::clock;
 use crate::policy::{self, Demand, Judgement};
@@ -30,6 +30,7 @@ pub(super) fn terms(
     services: &Services,
     operation: &Operation,
     question: &Question,
+    approved: bool,
     limits: policy::Limits,
 ) -> Terms {
     match operation {
@@ -39,6 +40,8 @@ pub(super) fn terms(
             deadline: limits
                 .timeout
                 .map(|timeout| Instant::now() + timeout + GRACE),
+            approved,
+            running: None,
         },
         Operation::Result(id) => services.results.terms(id),
         Operation::Login(_)
@@ -133,21 +136,21 @@ pub(super) fn begin(
     services: &Services,
     session: &Session,
     operation: &Operation,
-    question: &mut Question,
+    question: &Question,
 ) -> Begun {
-    let course = question.begin(session, operation);
+    let going = question.begin(session, operation);
     let extents = question.facts().map(Extent::of).unwrap_or_default();
     let change = (!extents.is_empty()).then(|| services.catalog.change(&session.account, extents));
     if let Some(facts) = question.facts() {
         note_created(session, facts);
     }
-    Begun { course, change }
+    Begun { going, change }
 }
 
 /// What a statement that was sent may be changing.
 #[derive(Debug)]
 pub(super) struct Begun {
-    course: Option<Course>,
+    going: Option<(Course, Running)>,
     change: Option<Change>,
 }
 
@@ -182,9 +185,12 @@ impl Begun {
             in_progress: summary.in_progress.is_some(),
             said: &summary.session_changes,
         };
-        let Self { course, change } = self;
-        if let Some(course) = course {
+        let Self { going, change } = self;
+        if let Some((course, running)) = going {
             course.answered(&answer);
+            if let (true, Some(id)) = (answer.in_progress, answer.query) {
+                services.results.runs(id, running);
+            }
         }
         if let (Some(change), true, Some(id)) = (change, answer.in_progress, answer.query) {
             change.goes_on_as(id, Instant::now());
@@ -244,7 +250,7 @@ pub(super) async fn check_again(
     session: &Session,
     link: &ChunkLink,
 ) -> Result<(), Refusal> {
-    let Some(judged) = &link.judged else {
+    let Some(judged) = &link.terms.judged else {
         return Err(Refusal::new(
             Reason::ChunkUnknown,
             "how this result was permitted is no longer known; run the statement again",
@@ -252,8 +258,8 @@ pub(super) async fn check_again(
     };
     let mut question = Question::without_facts(session);
     question.judged = Some(Arc::clone(judged));
-    question.approved = judged.approved;
-    question.standing = question::standing(connection, services, &session.account).await?;
+    question.approved = link.terms.approved;
+    question.standing = question::standing(connection, services, &session.account, None).await?;
     let policies = services.policies.snapshot();
     let demand = Demand::Statement(&judged.facts);
     let message = match &*policy::decide(&policies, &question.view(connection), demand) {

@@ -1,11 +1,11 @@
 //! Who asks, with what right to ask at all, and what policy has to be asked about it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tokio::time::Instant;
 
 use super::connection::Connection;
-use super::question::{self, Question, Standing};
+use super::question::{self, Going, Question, Standing};
 use super::refusal::{Reason, Refusal};
 use super::services::{Services, Session};
 use crate::config::{Account, Credential};
@@ -65,7 +65,7 @@ impl Caller {
         services: &Arc<Services>,
         operation: Operation,
     ) -> Result<(Question, Operation), Refusal> {
-        let (mut judged, mut turn, mut fresh) = (None, None, false);
+        let (mut judged, mut going, mut fresh) = (None, None, false);
         let mut operation = operation;
         if let (Operation::Query(query), Self::Known(session)) = (&operation, self) {
             match admit(session, query)? {
@@ -76,7 +76,11 @@ impl Caller {
                     if let Some((found, taken)) = found {
                         check_statement(&found.facts, connection, services, session)?;
                         judged = Some(Arc::new(found));
-                        turn = Some(taken);
+                        let running = services.desk.enter(&connection.key);
+                        going = Some(Going {
+                            turn: taken,
+                            running,
+                        });
                     }
                 }
                 Admitted::Result(id) => operation = Operation::Result(id),
@@ -86,7 +90,8 @@ impl Caller {
         // Only these two are for policy to judge.
         let standing = match &operation {
             Operation::Login(_) | Operation::Query(_) => {
-                question::standing(connection, services, self.account()).await?
+                let running = going.as_ref().map(|going: &Going| &going.running);
+                question::standing(connection, services, self.account(), running).await?
             }
             Operation::Renew
             | Operation::Heartbeat
@@ -104,7 +109,7 @@ impl Caller {
             judged,
             standing,
             approved: false,
-            turn,
+            going: Mutex::new(going),
             fresh,
         };
         Ok((question, operation))

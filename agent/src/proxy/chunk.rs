@@ -13,7 +13,7 @@ use super::perform;
 use super::question::Question;
 use super::refusal::{Reason, Refusal};
 use super::services::{Services, Session};
-use crate::access::desk::Spend;
+use crate::access::Spend;
 use crate::mask::{self, Masked};
 use crate::policy::{self, Verdict};
 use crate::record::Recorded;

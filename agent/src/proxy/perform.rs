@@ -25,7 +25,8 @@ pub(super) async fn perform(
     connection: &Connection,
     services: &Arc<Services>,
     caller: Caller,
-    question: Question,
+    question: &Question,
+    approved: bool,
     recorded: Recorded,
     exchange: &mut Exchange,
 ) -> Result<Masked, Refusal> {
@@ -56,7 +57,10 @@ pub(super) async fn perform(
         | Operation::Result(_)
         | Operation::Abort(_)
         | Operation::Monitor(_) => {
-            forward(connection, services, &session, question, recorded, exchange).await
+            forward(
+                connection, services, &session, question, approved, recorded, exchange,
+            )
+            .await
         }
         Operation::Login(_) | Operation::Chunk { .. } => Err(Refusal::new(
             Reason::Bug,
@@ -69,16 +73,23 @@ async fn forward(
     connection: &Connection,
     services: &Arc<Services>,
     session: &Session,
-    mut question: Question,
+    question: &Question,
+    approved: bool,
     recorded: Recorded,
     exchange: &mut Exchange,
 ) -> Result<Masked, Refusal> {
-    let terms = bounds::terms(services, recorded.operation(), &question, recorded.limits());
+    let terms = bounds::terms(
+        services,
+        recorded.operation(),
+        question,
+        approved,
+        recorded.limits(),
+    );
     let operation = recorded.operation().clone();
     let client_tag = operation.query().and_then(Query::own_tag);
     let number = recorded.entry();
     let tag = services.query_tag(connection, Some(session), number, client_tag.as_deref());
-    let begun = bounds::begin(services, session, &operation, &mut question);
+    let begun = bounds::begin(services, session, &operation, question);
     let sending = services.upstream.send(recorded, &session.upstream, &tag);
     let unmasked =
         bounds::in_time(connection, services, session, &operation, &terms, sending).await?;
@@ -96,8 +107,8 @@ async fn forward(
     let tokens = match (admitted.take_chunks(), admitted.summary().query_id.clone()) {
         (None, _) => None,
         (Some(set), Some(id)) => {
-            let (key, judged, now) = (&connection.key, terms.judged.clone(), Instant::now());
-            let kept = services.chunks.keep(key, session.id, &id, judged, set, now);
+            let (key, now) = (&connection.key, Instant::now());
+            let kept = services.chunks.keep(key, session.id, &id, &terms, set, now);
             Some(kept.ok_or_else(|| Refusal::new(Reason::Bug, "no randomness for a capability"))?)
         }
         (Some(_), None) => return Err(bad_answer(&MaskError::Kind)),

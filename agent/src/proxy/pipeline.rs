@@ -78,7 +78,7 @@ async fn run(
     };
     let recorded = exchange.decided(permit).await?;
     Box::pin(perform::perform(
-        connection, services, caller, question, recorded, exchange,
+        connection, services, caller, &question, false, recorded, exchange,
     ))
     .await
 }

@@ -1,7 +1,7 @@
 //! What policy is asked: the facts of a statement in its session's state, and the principal's
 //! standing.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
 
@@ -9,6 +9,7 @@ use super::connection::Connection;
 use super::lookup;
 use super::refusal::{Reason, Refusal};
 use super::services::{Services, Session};
+use crate::access::Running;
 use crate::catalog::{Place, View};
 use crate::clock;
 use crate::policy;
@@ -29,10 +30,19 @@ pub(super) struct Question {
     pub(super) standing: Standing,
     /// Whether people have approved exactly this.
     pub(super) approved: bool,
-    /// The right to send with the state that was judged by.
-    pub(super) turn: Option<Turn>,
+    /// `None` while the statement waits for people, and once it is sent.
+    pub(super) going: Mutex<Option<Going>>,
     /// The statement's request id is new.
     pub(super) fresh: bool,
+}
+
+/// A statement that is on its way.
+#[derive(Debug)]
+pub(super) struct Going {
+    /// The right to send with the state that was judged by.
+    pub(super) turn: Turn,
+    /// It counts as one that runs.
+    pub(super) running: Running,
 }
 
 /// What a principal has: roles that were granted to it, and what it has used of its budgets.
@@ -52,7 +62,7 @@ impl Question {
             judged: None,
             standing: Standing::default(),
             approved: false,
-            turn: None,
+            going: Mutex::default(),
             fresh: false,
         }
     }
@@ -79,8 +89,16 @@ impl Question {
     }
 
     /// Lets other statements of the session go while this one waits for people.
-    pub(super) fn pause(&mut self) {
-        self.turn = None;
+    pub(super) fn pause(&self) {
+        drop(self.take());
+    }
+
+    fn take(&self) -> Option<Going> {
+        self.going().take()
+    }
+
+    fn going(&self) -> MutexGuard<'_, Option<Going>> {
+        self.going.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes a turn again after a wait.
@@ -88,7 +106,11 @@ impl Question {
     /// # Errors
     /// The session's state is not the one that was judged by, so the statement may mean something
     /// else.
-    pub(super) async fn resume(&mut self, session: &Session) -> Result<(), Refusal> {
+    pub(super) async fn resume(
+        &self,
+        services: &Services,
+        session: &Session,
+    ) -> Result<(), Refusal> {
         let Some(judged) = &self.judged else {
             return Ok(());
         };
@@ -101,31 +123,23 @@ impl Question {
                  waited, so it may mean something else than what was approved; run it again",
             ));
         }
-        self.turn = Some(turn);
+        let running = services.desk.enter(&session.key);
+        *self.going() = Some(Going { turn, running });
         Ok(())
     }
 
-    /// People have approved exactly this.
-    pub(super) fn approve(&mut self) {
-        self.approved = true;
-        if let Some(judged) = &mut self.judged {
-            Arc::make_mut(judged).approved = true;
-        }
-    }
-
     /// Begins the statement in its session; called once, before it is sent.
-    pub(super) fn begin(&mut self, session: &Session, operation: &Operation) -> Option<Course> {
+    pub(super) fn begin(
+        &self,
+        session: &Session,
+        operation: &Operation,
+    ) -> Option<(Course, Running)> {
         let (Operation::Query(query), Some(judged)) = (operation, &self.judged) else {
             return None;
         };
-        let turn = self.turn.take()?;
-        Some(Course::begin(
-            &session.state,
-            turn,
-            query,
-            &judged.facts,
-            self.fresh,
-        ))
+        let Going { turn, running } = self.take()?;
+        let course = Course::begin(&session.state, turn, query, &judged.facts, self.fresh);
+        Some((course, running))
     }
 }
 
@@ -161,14 +175,7 @@ pub(super) async fn analyse(
         )),
         Some(facts) => {
             let session = Arc::clone(&sight.snapshot.session);
-            Ok(Some((
-                Judged {
-                    facts,
-                    session,
-                    approved: false,
-                },
-                turn,
-            )))
+            Ok(Some((Judged { facts, session }, turn)))
         }
         None => Ok(None),
     }
@@ -252,10 +259,12 @@ pub(super) async fn standing(
     connection: &Connection,
     services: &Services,
     account: &str,
+    running: Option<&Running>,
 ) -> Result<Standing, Refusal> {
     let now = clock::now();
     let key = &connection.key;
-    let usage = services.desk.usage(key, now).await.map_err(|error| {
+    let usage = services.desk.usage(key, now).await;
+    let mut usage = usage.map_err(|error| {
         tracing::error!(error = %ErrorChain(&error), "usage not known");
         Refusal::new(
             Reason::BudgetUnknown,
@@ -263,6 +272,8 @@ pub(super) async fn standing(
              operator of this host",
         )
     })?;
+    // Counted before it is judged, so that of several at once each sees the others.
+    usage.running = usage.running.saturating_sub(u64::from(running.is_some()));
     let roles = services.desk.roles(key, account, now).await;
     let roles = roles.unwrap_or_else(|error| {
         tracing::error!(error = %ErrorChain(&error), "roles not known");

@@ -1,7 +1,7 @@
 //! The capabilities under which clients fetch result chunks from us.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use ring::rand::SystemRandom;
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::registry::SessionId;
-use super::results::Judged;
+use super::results::Terms;
 use super::token::{Token, TokenDigest};
 use crate::identity::PrincipalKey;
 use crate::snowflake::QueryId;
@@ -27,8 +27,8 @@ pub struct ChunkLink {
     index: usize,
     pub session: SessionId,
     pub query_id: QueryId,
-    /// How its statement was judged.
-    pub judged: Option<Arc<Judged>>,
+    /// What holds for the result.
+    pub terms: Terms,
     pub size: Size,
     pub url: Zeroizing<String>,
     pub headers: Vec<(String, Zeroizing<String>)>,
@@ -56,7 +56,7 @@ struct Entry {
     session: SessionId,
     query_id: QueryId,
     header: TokenDigest,
-    judged: Option<Arc<Judged>>,
+    terms: Terms,
     set: ChunkSet,
     until: Instant,
 }
@@ -90,7 +90,7 @@ impl Chunks {
         key: &PrincipalKey,
         session: SessionId,
         query_id: &QueryId,
-        judged: Option<Arc<Judged>>,
+        terms: &Terms,
         set: ChunkSet,
         now: Instant,
     ) -> Option<CapabilityTokens> {
@@ -101,7 +101,10 @@ impl Chunks {
             session,
             query_id: query_id.clone(),
             header: header.digest(),
-            judged,
+            terms: Terms {
+                running: None,
+                ..terms.clone()
+            },
             set,
             until: now + KEPT,
         };
@@ -173,7 +176,7 @@ impl Entry {
             index,
             session: self.session,
             query_id: self.query_id.clone(),
-            judged: self.judged.clone(),
+            terms: self.terms.clone(),
             size: self.set.sizes.get(index).copied()?,
             url: self.set.urls.get(index)?.clone(),
             headers: self.set.request_headers(),
@@ -214,7 +217,7 @@ mod tests {
             qrmk: None,
         };
         let tokens = chunks
-            .keep(&key("a"), session.id, &id, None, set, now)
+            .keep(&key("a"), session.id, &id, &Terms::default(), set, now)
             .unwrap();
         let (path, header) = (tokens.path.as_str(), tokens.header.as_str());
         let link = chunks.link(path, header, 0, &key("a"), now).unwrap();

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::access::Running;
 use crate::identity::PrincipalKey;
 use crate::policy::Limits;
 use crate::snowflake::QueryId;
@@ -26,8 +27,6 @@ const FACTS_BYTES_MAX: usize = 64 << 20;
 pub struct Judged {
     pub facts: Facts,
     pub session: Arc<SessionState>,
-    /// People had approved it.
-    pub approved: bool,
 }
 
 /// What holds for a result from its statement on.
@@ -38,6 +37,10 @@ pub struct Terms {
     pub limits: Limits,
     /// When the statement is to be ended.
     pub deadline: Option<Instant>,
+    /// People had approved it.
+    pub approved: bool,
+    /// Until its end is seen it counts as one that runs.
+    pub running: Option<Arc<Running>>,
 }
 
 #[derive(Debug)]
@@ -166,10 +169,18 @@ impl Results {
             .unwrap_or_default()
     }
 
+    /// The statement goes on after its first answer.
+    pub fn runs(&self, id: &QueryId, running: Running) {
+        if let Some(owner) = self.lock().owners.get_mut(id) {
+            owner.terms.running = Some(Arc::new(running));
+        }
+    }
+
     /// The statement has ended: its time is not measured any more.
     pub fn ended(&self, id: &QueryId) {
         if let Some(owner) = self.lock().owners.get_mut(id) {
             owner.terms.deadline = None;
+            owner.terms.running = None;
         }
     }
 
@@ -269,11 +280,7 @@ mod tests {
     fn terms(facts: Facts) -> Terms {
         let session = Arc::default();
         Terms {
-            judged: Some(Arc::new(Judged {
-                facts,
-                session,
-                approved: false,
-            })),
+            judged: Some(Arc::new(Judged { facts, session })),
             ..Terms::default()
         }
     }
