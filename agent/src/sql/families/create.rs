@@ -33,6 +33,10 @@ pub(super) fn create(mut cursor: Cursor<'_>, scope: Scope<'_>) -> Judged {
             body(&mut finding, rest, scope)?;
         }
         "EXTERNAL FUNCTION" => export_arguments(&mut finding),
+        // A copy of a task runs what the task runs.
+        "TASK" | "ALERT" if rest.tokens.first().is_some_and(|it| it.is("CLONE")) => {
+            finding.account(Effect::Execute);
+        }
         "TASK" | "PIPE" => {
             finding.account(Effect::Execute);
             let at = body_start(rest).ok_or_else(|| no_body(object))?;

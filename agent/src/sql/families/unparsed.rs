@@ -31,15 +31,24 @@ pub(super) fn complete(mut finding: Finding, piece: Piece<'_>, scope: Scope<'_>)
     if let Some(verb) = hidden_verb(&finding.kind, piece, scope) {
         return Err(Obscurity::HiddenVerb(verb));
     }
-    finding.account(Effect::Read);
-    add_tables(&mut finding, piece, scope)?;
-    add_stages(&mut finding, piece, scope)?;
-    calls(&mut finding, piece, scope);
-    if finding.kind == "SELECT" {
-        finding.lineage =
-            Lineage::Unknown("the parser does not know this form of a query".to_owned());
-    }
+    add(&mut finding, piece, scope)?;
     Ok(finding)
+}
+
+/// Adds what the words of a query or a change of rows tell, and that it may read everything.
+pub(super) fn add(
+    finding: &mut Finding,
+    piece: Piece<'_>,
+    scope: Scope<'_>,
+) -> Result<(), Obscurity> {
+    finding.account(Effect::Read);
+    add_tables(finding, piece, scope)?;
+    add_stages(finding, piece, scope)?;
+    calls(finding, piece, scope);
+    if finding.kind == "SELECT" {
+        finding.lineage = Lineage::Unknown("the query has a form that is not known".to_owned());
+    }
+    Ok(())
 }
 
 /// A verb that stands where a statement can begin.
