@@ -12,6 +12,7 @@
 mod classify;
 pub mod context;
 pub mod facts;
+mod functions;
 pub mod name;
 mod parse;
 mod results;
