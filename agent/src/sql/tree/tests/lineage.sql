@@ -41,7 +41,7 @@ select * replace ('x' as ssn) from people;
 -- 3 4
 select * rename (ssn as harmless) from people;
 -- 3
-select * rename (ssn as id2) exclude email from people;
+select * exclude email rename (ssn as id2) from people;
 -- 1
 select * ilike '%s%n%' from people;
 -- none
