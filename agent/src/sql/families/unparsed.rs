@@ -194,7 +194,7 @@ pub(super) fn calls(finding: &mut Finding, piece: Piece<'_>, scope: Scope<'_>) {
         if is_method {
             finding.account(Effect::Execute);
             finding.functions.insert(format!("!{name}"));
-        } else if is_built_in(&name) {
+        } else if classify::is_built_in(name.parts()) {
             finding.functions.insert(name.to_string());
         } else {
             let name = scope.resolve(ObjectKind::Function, &name);
@@ -206,15 +206,5 @@ pub(super) fn calls(finding: &mut Finding, piece: Piece<'_>, scope: Scope<'_>) {
         if !finding.does(effect) {
             finding.account(effect);
         }
-    }
-}
-
-/// True for functions that Snowflake has, and that run nobody's code.
-fn is_built_in(name: &ObjectName) -> bool {
-    match name.parts() {
-        [name] => classify::is_built_in(name),
-        [schema, _] | [_, schema, _] if schema == "INFORMATION_SCHEMA" => true,
-        [database, _, _] => database == "SNOWFLAKE",
-        _ => false,
     }
 }
