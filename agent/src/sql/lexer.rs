@@ -321,6 +321,10 @@ fn dollar(rest: &str) -> Result<(Lexeme<'_>, &str), Ambiguity> {
     }
     let body = rest.strip_prefix('$').unwrap_or_default();
     let (name, after) = take_while(body, |c| c.is_ascii_alphanumeric() || c == '_');
+    // The end of the rows, in the `PATTERN` of a `MATCH_RECOGNIZE`.
+    if name.is_empty() && after.starts_with([' ', '\n', ')']) {
+        return Ok((Lexeme::Symbol('$'), after));
+    }
     if name.is_empty() {
         return Err(Ambiguity("a lone `$`; write $name or $1"));
     }

@@ -20,6 +20,7 @@ pub mod facts;
 mod families;
 mod finding;
 mod fingerprint;
+mod functions;
 mod lexer;
 mod limits;
 pub mod name;

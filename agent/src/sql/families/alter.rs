@@ -40,6 +40,7 @@ pub(super) fn alter(mut cursor: Cursor<'_>, scope: Scope<'_>) -> Judged {
     }
     let rest = cursor.rest();
     expression::add_integrations(&mut finding, Effect::Alter, rest, scope)?;
+    expression::add_queries(&mut finding, rest, scope)?;
     leave(&mut finding, object, rest);
     start(&mut finding, object, rest, scope)?;
     Ok(finding)

@@ -26,13 +26,20 @@ pub(super) fn create(mut cursor: Cursor<'_>, scope: Scope<'_>) -> Judged {
         switch(&mut finding, object, name);
     }
     let rest = cursor.rest();
-    expression::add_integrations(&mut finding, Effect::Read, rest, scope)?;
+    expression::add_integrations(&mut finding, Effect::Create, rest, scope)?;
     add_source(&mut finding, object, rest, scope)?;
     match object.words {
         "PROCEDURE" | "FUNCTION" | "AGGREGATE FUNCTION" | "DATA METRIC FUNCTION" => {
             body(&mut finding, rest, scope)?;
         }
         "EXTERNAL FUNCTION" => export_arguments(&mut finding),
+        "REPLICATION GROUP" | "FAILOVER GROUP" if rest.has("ALLOWED_ACCOUNTS") => {
+            finding.account(Effect::Export);
+        }
+        // A copy of a task runs what the task runs.
+        "TASK" | "ALERT" if rest.tokens.first().is_some_and(|it| it.is("CLONE")) => {
+            finding.account(Effect::Execute);
+        }
         "TASK" | "PIPE" => {
             finding.account(Effect::Execute);
             let at = body_start(rest).ok_or_else(|| no_body(object))?;

@@ -101,13 +101,11 @@ fn judge(kind: &str, mut finding: Finding, piece: Piece<'_>, scope: Scope<'_>) -
     if kind == "SELECT" && piece.has("INTO") {
         return Err(Obscurity::HiddenVerb("INTO".to_owned()));
     }
-    let Some(found) = tree::walk(&statement, scope.context) else {
-        return unparsed::complete(finding, piece, scope);
-    };
-    finding.absorb_tree(found);
-    let mut effects = class.effects;
-    effects.extend(classify::by_words(piece.tokens));
-    for effect in effects {
+    match tree::walk(&statement, scope.context) {
+        Some(found) => finding.absorb_tree(found),
+        None => unparsed::add(&mut finding, piece, scope)?,
+    }
+    for effect in class.effects {
         if !finding.does(effect) {
             finding.account(effect);
         }

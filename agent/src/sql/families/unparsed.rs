@@ -48,15 +48,24 @@ pub(super) fn complete(mut finding: Finding, piece: Piece<'_>, scope: Scope<'_>)
     if let Some(verb) = hidden_verb(&finding.kind, piece, scope) {
         return Err(Obscurity::HiddenVerb(verb));
     }
-    finding.account(Effect::Read);
-    add_tables(&mut finding, piece, scope)?;
-    add_stages(&mut finding, piece, scope)?;
-    calls(&mut finding, piece, scope);
-    if finding.kind == "SELECT" {
-        finding.lineage =
-            Lineage::Unknown("the parser does not know this form of a query".to_owned());
-    }
+    add(&mut finding, piece, scope)?;
     Ok(finding)
+}
+
+/// Adds what the words of a query or a change of rows tell, and that it may read everything.
+pub(super) fn add(
+    finding: &mut Finding,
+    piece: Piece<'_>,
+    scope: Scope<'_>,
+) -> Result<(), Obscurity> {
+    finding.account(Effect::Read);
+    add_tables(finding, piece, scope)?;
+    add_stages(finding, piece, scope)?;
+    calls(finding, piece, scope);
+    if finding.kind == "SELECT" {
+        finding.lineage = Lineage::Unknown("the query has a form that is not known".to_owned());
+    }
+    Ok(())
 }
 
 /// A verb that stands where a statement can begin.
@@ -202,7 +211,7 @@ pub(super) fn calls(finding: &mut Finding, piece: Piece<'_>, scope: Scope<'_>) {
         if is_method {
             finding.account(Effect::Execute);
             finding.functions.insert(format!("!{name}"));
-        } else if is_built_in(&name) {
+        } else if classify::is_built_in(name.parts()) {
             finding.functions.insert(name.to_string());
         } else {
             let name = scope.resolve(ObjectKind::Function, &name);
@@ -214,15 +223,5 @@ pub(super) fn calls(finding: &mut Finding, piece: Piece<'_>, scope: Scope<'_>) {
         if !finding.does(effect) {
             finding.account(effect);
         }
-    }
-}
-
-/// True for functions that Snowflake has, and that run nobody's code.
-fn is_built_in(name: &ObjectName) -> bool {
-    match name.parts() {
-        [name] => classify::is_built_in(name),
-        [schema, _] | [_, schema, _] if schema == "INFORMATION_SCHEMA" => true,
-        [database, _, _] => database == "SNOWFLAKE",
-        _ => false,
     }
 }

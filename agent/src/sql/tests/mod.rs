@@ -345,7 +345,7 @@ proptest! {
         });
         if quiet {
             let harmless = text.replace("delete from victim", "          x        ");
-            let without = super::super::text::facts_for_test(&harmless);
+            let without = super::text::facts_for_test(&harmless);
             prop_assert!(without == facts, "{text:?} hides a write: {facts:?}");
         }
     }
