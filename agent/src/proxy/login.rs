@@ -8,7 +8,7 @@ use super::refusal::{Reason, Refusal};
 use super::services::Services;
 use crate::mask::{self, Masked};
 use crate::record::Recorded;
-use crate::session::{NewSession, OpenError};
+use crate::session::{NewSession, OpenError, SessionId};
 use crate::snowflake::Operation;
 use crate::snowflake::login::{ClientTokens, client_answer};
 use crate::telemetry::ErrorChain;
@@ -19,7 +19,7 @@ pub(super) async fn perform(
     services: &Services,
     newcomer: Newcomer,
     recorded: Recorded,
-) -> Result<Masked, Refusal> {
+) -> Result<(SessionId, Masked), Refusal> {
     let Newcomer {
         account,
         credential,
@@ -89,7 +89,8 @@ pub(super) async fn perform(
         validity: tokens.session_validity,
         master_validity: tokens.master_validity,
     };
-    Ok(mask::ours(client_answer(&answer, &tokens)))
+    let masked = mask::ours(client_answer(&answer, &tokens));
+    Ok((session.id, masked))
 }
 
 fn no_room(error: OpenError) -> Refusal {
@@ -100,9 +101,9 @@ fn no_room(error: OpenError) -> Refusal {
 }
 
 /// Ends a session on both sides.
-pub(super) async fn close(services: &Services, id: crate::session::SessionId) {
+pub(super) async fn close(services: &Services, id: SessionId) {
     if let Some(session) = services.sessions.close(id) {
-        services.chunks.forget(id);
+        services.forget(id);
         services.upstream.logout(&session.upstream).await;
     }
 }

@@ -27,7 +27,10 @@ pub(super) async fn perform(
 ) -> Result<Masked, Refusal> {
     let session = match caller {
         Caller::Newcomer(newcomer) => {
-            return Box::pin(login::perform(connection, services, *newcomer, recorded)).await;
+            let login = login::perform(connection, services, *newcomer, recorded);
+            let (session, masked) = Box::pin(login).await?;
+            exchange.opened(session);
+            return Ok(masked);
         }
         Caller::Fetcher(session, link) => {
             return Box::pin(chunk::perform(
@@ -80,6 +83,7 @@ async fn forward(
     let summary = admitted.summary();
     own(connection, services, session, &operation, summary)?;
     exchange.returned(summary.query_id.clone(), summary.rows);
+    exchange.progresses(summary.in_progress.is_some());
     let tokens = match (admitted.take_chunks(), admitted.summary().query_id.clone()) {
         (None, _) => None,
         (Some(set), Some(id)) => {
@@ -95,6 +99,9 @@ async fn forward(
         path_token: tokens.path.as_str(),
         header_value: tokens.header.as_str(),
     });
+    if let Some(id) = exchange.shown() {
+        admitted.call(id).map_err(|error| bad_answer(&error))?;
+    }
     admitted
         .release(capability.as_ref())
         .map_err(|error| bad_answer(&error))

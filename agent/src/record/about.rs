@@ -5,6 +5,7 @@
 
 use serde::Serialize;
 
+use crate::access::AskId;
 use crate::identity::Principal;
 use crate::snowflake::{Abort, Operation};
 use crate::sql::Facts;
@@ -79,6 +80,16 @@ pub struct Decided {
     statement: Option<Statement>,
     #[serde(skip_serializing_if = "Option::is_none")]
     facts: Option<RecordedFacts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approval: Option<Approval>,
+}
+
+/// What people were asked, and who said yes: all there is while it waits is the ask.
+#[derive(Clone, Debug, Serialize)]
+struct Approval {
+    ask: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    approved_by: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -126,6 +137,16 @@ impl Decided {
         self.facts = Some(RecordedFacts {
             kinds: facts.kinds.clone(),
             effects: facts.effects.iter().map(|effect| effect.name()).collect(),
+        });
+        self
+    }
+
+    /// Adds the ask that decides, with those who have approved it.
+    #[must_use]
+    pub fn with_ask(mut self, ask: &AskId, approved_by: Vec<String>) -> Self {
+        self.approval = Some(Approval {
+            ask: ask.0.clone(),
+            approved_by,
         });
         self
     }

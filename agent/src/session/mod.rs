@@ -9,13 +9,17 @@
 #![forbid(unsafe_code)]
 
 mod chunks;
+mod holds;
 mod registry;
 mod requests;
 mod results;
+mod running;
 mod token;
 
 pub use chunks::{CapabilityTokens, ChunkLink, Chunks};
+pub use holds::{Cancelled, Held, Holds, HoldsFull, NewHold, Told};
 pub use registry::{NewSession, OpenError, Registry, Session, SessionId, TokenError, Tokens};
-pub use requests::{Admission, Requests};
+pub use requests::{Admission, Requests, statement_digest};
 pub use results::Results;
+pub use running::{Running, RunningFull, Statement};
 pub use token::{Token, parse_authorization};
