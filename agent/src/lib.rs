@@ -50,6 +50,7 @@ pub mod session;
 pub mod shutdown;
 pub mod snowflake;
 pub mod sql;
+pub mod store;
 pub mod telemetry;
 pub mod tls;
 pub mod upstream;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::grant::GrantId;
 use crate::policy::Terms;
 
 /// An ask's id: short enough to be typed, `ask-7k3m9q2f`.
@@ -91,6 +92,12 @@ pub struct Ask {
     /// Nothing can be decided, and no approval used, after it.
     pub expires: Timestamp,
     pub votes: Vec<Vote>,
+    /// Nobody decided: the policies allow it in an emergency.
+    #[serde(default)]
+    pub break_glass: bool,
+    /// What an approved role ask became.
+    #[serde(default)]
+    pub grant: Option<GrantId>,
 }
 
 /// Where an ask is on its way.

@@ -1,20 +1,27 @@
 //! Where asks are filed and decided, grants given and budgets kept.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::ask::{Ask, AskId, NewAsk, Vote};
+use super::budget::Running;
+use super::error::AccessError;
 use super::grant::{Grant, GrantId, NewGrant};
+use super::ledger::Ledger;
+use super::{asks, filing, grants, lists, rows, spends};
 use crate::identity::PrincipalKey;
 use crate::policy::Usage;
 
 /// The desk; cheap to clone.
+///
+/// What returned `Ok` is on disk. Every operation runs to its end even when its caller is dropped.
 #[derive(Clone, Debug)]
 pub struct Desk {
-    changes: watch::Sender<u64>,
+    pub(super) ledger: Arc<Ledger>,
 }
 
 /// What one statement used.
@@ -25,67 +32,72 @@ pub struct Spend {
     pub bytes: u64,
 }
 
-/// Why something is not done. The texts are for the person who asked.
-#[derive(Debug, thiserror::Error)]
-pub enum AccessError {
-    #[error("the store of asks and grants cannot be used")]
-    Store {
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    #[error("there is no ask `{0}`")]
-    UnknownAsk(AskId),
-    #[error("there is no grant `{0}`")]
-    UnknownGrant(GrantId),
-    #[error("ask `{id}` is {state} and cannot be decided any more")]
-    Closed { id: AskId, state: &'static str },
-    #[error("nobody decides their own ask")]
-    OwnAsk,
-    #[error("`{0}` has voted on this ask already")]
-    VotedAlready(String),
-    #[error("there are too many open asks of `{0}`; wait for a decision, or withdraw one")]
-    TooManyAsks(String),
-    #[error("the approval is for another statement")]
-    OtherStatement,
-}
-
 impl Desk {
     /// Opens the store, and brings it to the present form.
     ///
     /// # Errors
     /// The file cannot be used.
-    pub async fn open(_path: &Path) -> Result<Self, AccessError> {
-        let (changes, _) = watch::channel(0);
-        Ok(Self { changes })
+    pub async fn open(path: &Path) -> Result<Self, AccessError> {
+        Ok(Self {
+            ledger: Arc::new(Ledger::open(path).await?),
+        })
     }
 
-    /// Changes with every ask, vote and grant; what was judged before is to be judged again.
+    /// Changes with everything that may alter a verdict; what was judged before is to be judged
+    /// again.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {
-        self.changes.subscribe()
+        self.ledger.changes()
     }
 
     /// Files an ask. The same statement of the same session joins the ask that is open or
-    /// approved.
+    /// approved, and the same role ask the one that is open.
     ///
     /// # Errors
     /// The store fails, or the asker has too many open asks.
-    pub async fn ask(&self, _ask: NewAsk, _now: Timestamp) -> Result<Ask, AccessError> {
-        Err(unavailable())
+    pub async fn ask(&self, ask: NewAsk, now: Timestamp) -> Result<Ask, AccessError> {
+        self.file(ask, false, now).await
+    }
+
+    /// Files an ask that nobody decides: it is approved at once, marked, and told loudly. Only for
+    /// what the policies allow in an emergency (`@breakglass`).
+    ///
+    /// # Errors
+    /// The store fails, or the asker has too many open asks.
+    pub async fn break_glass(&self, ask: NewAsk, now: Timestamp) -> Result<Ask, AccessError> {
+        self.file(ask, true, now).await
+    }
+
+    async fn file(&self, ask: NewAsk, glass: bool, now: Timestamp) -> Result<Ask, AccessError> {
+        self.ledger
+            .write(move |store, done| {
+                Box::pin(async move {
+                    let filed = Box::pin(filing::file(store, &ask, glass, now, done));
+                    filed.await.map(Ok)
+                })
+            })
+            .await
     }
 
     /// # Errors
     /// It is not known, or the store fails.
     pub async fn find(&self, id: &AskId) -> Result<Ask, AccessError> {
-        Err(AccessError::UnknownAsk(id.clone()))
+        let mut reader = self.ledger.reader().await?;
+        let found = rows::ask(reader.connection(), id).await?;
+        reader.give_back();
+        found.ok_or_else(|| AccessError::UnknownAsk(id.clone()))
     }
 
-    /// Asks, newest first: the open ones, or all that are still kept.
+    /// Asks, newest first: the open ones, or all that are still kept, 10,000 at most. Of long
+    /// statements only the beginning; [`Desk::find`] has it all.
     ///
     /// # Errors
     /// The store fails.
-    pub async fn asks(&self, _open_only: bool) -> Result<Vec<Ask>, AccessError> {
-        Err(unavailable())
+    pub async fn asks(&self, open_only: bool) -> Result<Vec<Ask>, AccessError> {
+        let mut reader = self.ledger.reader().await?;
+        let found = lists::asks(reader.connection(), open_only).await?;
+        reader.give_back();
+        Ok(found)
     }
 
     /// Counts a vote. One denial denies; enough approvals approve, and make a role ask a grant.
@@ -93,33 +105,44 @@ impl Desk {
     ///
     /// # Errors
     /// The ask is closed or the voter's own, they voted already, or the store fails.
-    pub async fn vote(
-        &self,
-        _id: &AskId,
-        _vote: Vote,
-        _now: Timestamp,
-    ) -> Result<Ask, AccessError> {
-        Err(unavailable())
+    pub async fn vote(&self, id: &AskId, vote: Vote, now: Timestamp) -> Result<Ask, AccessError> {
+        let id = id.clone();
+        self.ledger
+            .write(move |store, done| {
+                Box::pin(async move { Box::pin(asks::vote(store, &id, &vote, now, done)).await })
+            })
+            .await
     }
 
-    /// The asker went away or took it back.
+    /// The asker went away or took it back. One that is over already stays as it is.
     ///
     /// # Errors
-    /// The store fails.
-    pub async fn withdraw(&self, _id: &AskId, _now: Timestamp) -> Result<(), AccessError> {
-        Err(unavailable())
+    /// It is not known, it is a grant already, or the store fails.
+    pub async fn withdraw(&self, id: &AskId, now: Timestamp) -> Result<(), AccessError> {
+        let id = id.clone();
+        self.ledger
+            .write(move |store, done| {
+                Box::pin(async move { asks::withdraw(store, &id, now, done).await.map(Ok) })
+            })
+            .await
     }
 
-    /// The policies changed: approvals of held statements by other versions are void.
+    /// The policies changed: what was asked under other versions is void, unless it is a grant.
+    /// From here on no approval that was asked for under another version can be used.
     ///
     /// # Errors
     /// The store fails.
     pub async fn void_other_versions(
         &self,
-        _policy_version: &str,
-        _now: Timestamp,
+        policy_version: &str,
+        now: Timestamp,
     ) -> Result<(), AccessError> {
-        Err(unavailable())
+        let version = policy_version.to_owned();
+        self.ledger
+            .write(move |store, done| {
+                Box::pin(async move { asks::void_others(store, &version, now, done).await.map(Ok) })
+            })
+            .await
     }
 
     /// Uses an approval up, once, for the statement that it was given for.
@@ -128,11 +151,16 @@ impl Desk {
     /// It is not approved, used, expired, for another digest, or the store fails.
     pub async fn consume(
         &self,
-        _id: &AskId,
-        _digest: &str,
-        _now: Timestamp,
+        id: &AskId,
+        digest: &str,
+        now: Timestamp,
     ) -> Result<Ask, AccessError> {
-        Err(unavailable())
+        let (id, digest) = (id.clone(), digest.to_owned());
+        self.ledger
+            .write(move |store, done| {
+                Box::pin(async move { asks::consume(store, &id, &digest, now, done).await })
+            })
+            .await
     }
 
     /// The roles that a principal has on an account, sorted; a grant that is used first begins.
@@ -141,74 +169,145 @@ impl Desk {
     /// The store fails: whoever asks goes on without roles.
     pub async fn roles(
         &self,
-        _key: &PrincipalKey,
-        _account: &str,
-        _now: Timestamp,
+        key: &PrincipalKey,
+        account: &str,
+        now: Timestamp,
     ) -> Result<Vec<String>, AccessError> {
-        Ok(Vec::new())
+        let found = match self.ledger.live.roles(key, account, now) {
+            Some(found) => found,
+            None => {
+                self.ledger.reload().await?;
+                let found = self.ledger.live.roles(key, account, now);
+                found.ok_or(crate::store::StoreError::Ended)?
+            }
+        };
+        let mut roles = found.active;
+        if !found.waiting.is_empty() {
+            roles.extend(self.begin(found.waiting, now).await?);
+        }
+        roles.sort_unstable();
+        roles.dedup();
+        Ok(roles)
     }
 
+    async fn begin(&self, ids: Vec<GrantId>, now: Timestamp) -> Result<Vec<String>, AccessError> {
+        self.ledger
+            .write(move |store, done| {
+                Box::pin(async move {
+                    let mut roles = Vec::new();
+                    for id in &ids {
+                        let grant = grants::activate(store, id, now, done).await?;
+                        roles.extend(grant.map(|grant| grant.role));
+                    }
+                    Ok(Ok(roles))
+                })
+            })
+            .await
+    }
+
+    /// Gives a grant, as an operator may.
+    ///
     /// # Errors
-    /// The store fails.
-    pub async fn grant(&self, _grant: NewGrant, _now: Timestamp) -> Result<Grant, AccessError> {
-        Err(unavailable())
+    /// Its duration is none, there are too many, or the store fails.
+    pub async fn grant(&self, grant: NewGrant, now: Timestamp) -> Result<Grant, AccessError> {
+        self.ledger
+            .write(move |store, done| {
+                Box::pin(async move { grants::give(store, &grant, now, done).await.map(Ok) })
+            })
+            .await
     }
 
-    /// Grants, newest first: those that count, or all that are still kept.
+    /// Grants, newest first: those that count, or all that are still kept, 10,000 at most.
     ///
     /// # Errors
     /// The store fails.
-    pub async fn grants(&self, _live_only: bool) -> Result<Vec<Grant>, AccessError> {
-        Err(unavailable())
+    pub async fn grants(&self, live_only: bool) -> Result<Vec<Grant>, AccessError> {
+        let mut reader = self.ledger.reader().await?;
+        let found = lists::grants(reader.connection(), live_only).await?;
+        reader.give_back();
+        Ok(found)
     }
 
+    /// Ends a grant early: an operator revokes it, or its holder drops it.
+    ///
     /// # Errors
     /// It is not known or over, or the store fails.
     pub async fn revoke(
         &self,
         id: &GrantId,
-        _by: &str,
-        _now: Timestamp,
+        by: &str,
+        now: Timestamp,
     ) -> Result<Grant, AccessError> {
-        Err(AccessError::UnknownGrant(id.clone()))
+        let (id, by) = (id.clone(), by.to_owned());
+        self.ledger
+            .write(move |store, done| {
+                Box::pin(async move { grants::revoke(store, &id, &by, now, done).await.map(Ok) })
+            })
+            .await
     }
 
+    /// Makes a grant last longer.
+    ///
     /// # Errors
-    /// It is not known or over, or the store fails.
+    /// It is not known or over, it would last too long, or the store fails.
     pub async fn extend(
         &self,
         id: &GrantId,
-        _by: Duration,
-        _person: &str,
-        _now: Timestamp,
+        by: Duration,
+        person: &str,
+        now: Timestamp,
     ) -> Result<Grant, AccessError> {
-        Err(AccessError::UnknownGrant(id.clone()))
+        let (id, person) = (id.clone(), person.to_owned());
+        self.ledger
+            .write(move |store, done| {
+                Box::pin(async move {
+                    let extended = grants::extend(store, &id, by, &person, now, done).await;
+                    extended.map(Ok)
+                })
+            })
+            .await
     }
 
-    /// What a principal has used of its budgets.
+    /// What a principal has used of its budgets, from memory.
     ///
     /// # Errors
-    /// The store fails: whoever asks refuses.
-    pub async fn usage(&self, _key: &PrincipalKey, _now: Timestamp) -> Result<Usage, AccessError> {
-        Ok(Usage::default())
+    /// None as yet; whoever gets one refuses.
+    #[expect(
+        clippy::unused_async,
+        reason = "a store that several hosts share is asked over the network"
+    )]
+    pub async fn usage(&self, key: &PrincipalKey, now: Timestamp) -> Result<Usage, AccessError> {
+        Ok(self.ledger.books.usage(key, now))
     }
 
-    /// Counts what a statement used.
+    /// Counts what a statement used. When this returns, a crash no longer loses it.
     ///
     /// # Errors
-    /// The store fails.
+    /// The store fails, and it is counted in memory only, or too many principals are counted:
+    /// whoever asks refuses.
     pub async fn spend(
         &self,
-        _key: &PrincipalKey,
-        _spend: Spend,
-        _now: Timestamp,
+        key: &PrincipalKey,
+        spend: Spend,
+        now: Timestamp,
     ) -> Result<(), AccessError> {
-        Ok(())
+        if !self.ledger.books.add(key, spend, now)? {
+            return Ok(());
+        }
+        let (books, key) = (self.ledger.books.clone(), key.clone());
+        self.ledger
+            .write(move |store, done| {
+                Box::pin(async move {
+                    // Also what others are short of: they find it done.
+                    done.reservations = books.short(&key);
+                    spends::write(store, &done.reservations).await.map(Ok)
+                })
+            })
+            .await
     }
-}
 
-fn unavailable() -> AccessError {
-    AccessError::Store {
-        source: "not built".into(),
+    /// Counts a statement as running until the answer is dropped.
+    pub fn enter(&self, key: &PrincipalKey) -> Running {
+        self.ledger.books.enter(key)
     }
 }

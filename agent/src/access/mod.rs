@@ -13,6 +13,27 @@ pub mod ask;
 pub mod desk;
 pub mod grant;
 
+mod asks;
+mod budget;
+mod error;
+mod event;
+mod filing;
+mod grants;
+mod id;
+mod ledger;
+mod lists;
+mod live;
+mod rows;
+mod spends;
+mod state;
+mod sweep;
+
 pub use ask::{Ask, AskId, AskState, Asker, HeldStatement, NewAsk, Subject, Vote};
-pub use desk::{AccessError, Desk, Spend};
+pub use budget::Running;
+pub use desk::{Desk, Spend};
+pub use error::AccessError;
+pub use event::{Event, EventKind};
 pub use grant::{Grant, GrantId, GrantState, NewGrant};
+
+#[cfg(test)]
+mod tests;

@@ -31,13 +31,37 @@ pub struct Terms {
     /// `@approvers`: groups; one member of any of them counts. Of several policies, all their
     /// groups are listed and each vote must come from one of them.
     pub approvers: BTreeSet<String>,
-    /// `@approvals`: people who must approve, at least 1.
+    /// `@approvals`: people who must approve; 0 only with [`Terms::breakglass`].
     pub approvals: u32,
     /// `@wait`: after it nobody's approval helps.
     pub wait: Duration,
     /// `@freeze`: the caller's cgroup is frozen meanwhile.
     pub freeze: bool,
+    /// `@breakglass`: nobody needs to approve, and everybody is told.
+    pub breakglass: bool,
+    /// `@for`: the longest that a grant of the role may last; `None` is no bound.
+    pub longest: Option<Duration>,
 }
+
+/// What holds when policies say nothing: one member of [`DEFAULT_APPROVERS`] within an hour.
+impl Default for Terms {
+    fn default() -> Self {
+        Self {
+            approvers: BTreeSet::from([DEFAULT_APPROVERS.to_owned()]),
+            approvals: 1,
+            wait: DEFAULT_WAIT,
+            freeze: false,
+            breakglass: false,
+            longest: None,
+        }
+    }
+}
+
+/// The group that decides where no policy has `@approvers`.
+pub const DEFAULT_APPROVERS: &str = "snowfence-approvers";
+
+/// How long a decision may take where no policy has `@wait`: drivers bear an hour.
+pub const DEFAULT_WAIT: Duration = Duration::from_hours(1);
 
 /// A question that waits for a person. It keeps the operation, so that what is approved is what
 /// was asked.

@@ -1,0 +1,198 @@
+//! The one way into the store: a transaction, then what follows from it in memory.
+
+use std::future::Future;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sqlx::sqlite::SqliteConnection;
+use tokio::sync::watch;
+
+use super::AccessError;
+use super::asks::Done;
+use super::budget::Books;
+use super::event::{Event, EventKind};
+use super::grants;
+use super::live::Live;
+use super::rows;
+use crate::store::{Reader, Store, StoreError};
+
+/// What runs in a transaction. The outer error takes everything back; the inner one is an answer
+/// that is committed with the rest, as when a vote finds that the ask has expired.
+pub(super) type Work<'c, T> =
+    Pin<Box<dyn Future<Output = Result<Result<T, AccessError>, AccessError>> + Send + 'c>>;
+
+/// The store and what memory holds of it.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    store: Store,
+    pub(super) live: Live,
+    pub(super) books: Books,
+    history: Mutex<History>,
+    changes: watch::Sender<u64>,
+}
+
+/// When history was looked through, and what came since.
+#[derive(Debug, Default)]
+struct History {
+    purged: Option<Timestamp>,
+    events: u64,
+}
+
+impl Ledger {
+    pub(super) async fn open(path: &Path) -> Result<Self, AccessError> {
+        let ledger = Self {
+            store: Store::open(path).await?,
+            live: Live::default(),
+            books: Books::default(),
+            history: Mutex::default(),
+            changes: watch::Sender::new(0),
+        };
+        let mut reader = ledger.reader().await?;
+        ledger
+            .live
+            .replace(&grants::all_live(reader.connection()).await?);
+        ledger.books.read(reader.connection()).await?;
+        reader.give_back();
+        Ok(ledger)
+    }
+
+    pub(super) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    pub(super) async fn reader(&self) -> Result<Reader, AccessError> {
+        Ok(self.store.reader().await?)
+    }
+
+    /// Runs `work` in a transaction that is durable when this returns.
+    ///
+    /// It runs to its end even when the caller goes away: a commit whose outcome nobody takes over
+    /// would leave memory with a grant that the store has revoked.
+    pub(super) async fn write<T, F>(self: &Arc<Self>, work: F) -> Result<T, AccessError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut SqliteConnection, &'c mut Done) -> Work<'c, T> + Send + 'static,
+    {
+        let ledger = Arc::clone(self);
+        let running = tokio::spawn(async move { ledger.run(work).await });
+        running.await.unwrap_or_else(|_ended| {
+            self.live.doubt();
+            Err(StoreError::Ended.into())
+        })
+    }
+
+    async fn run<T, F>(&self, work: F) -> Result<T, AccessError>
+    where
+        F: for<'c> FnOnce(&'c mut SqliteConnection, &'c mut Done) -> Work<'c, T> + Send,
+    {
+        let mut turn = self.store.turn().await?;
+        if turn.is_fresh() || self.live.is_doubted() {
+            self.live
+                .replace(&grants::all_live(turn.connection()).await?);
+            self.tick();
+        }
+        let mut done = Done::default();
+        match work(turn.connection(), &mut done).await {
+            Ok(answer) => {
+                if let Err(error) = turn.commit().await {
+                    self.live.doubt();
+                    self.tick();
+                    return Err(error.into());
+                }
+                self.live.apply(&done.grants);
+                self.books.committed(&done.reservations);
+                self.tell(&done.events);
+                answer
+            }
+            // The connection goes with the turn, and the transaction with it.
+            Err(error @ AccessError::Store { .. }) => Err(error),
+            Err(error) => {
+                turn.undo().await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Reads the store again when memory is not to be believed.
+    pub(super) async fn reload(self: &Arc<Self>) -> Result<(), AccessError> {
+        self.write(|_store, _done| Box::pin(async { Ok(Ok(())) }))
+            .await
+    }
+
+    pub(super) fn purge_is_due(&self, now: Timestamp, every: Duration, after: u64) -> bool {
+        let history = self.history();
+        let next = history.purged.map(|purged| rows::after(purged, every));
+        next.is_none_or(|next| now >= next) || history.events >= after
+    }
+
+    pub(super) fn purged(&self, now: Timestamp) {
+        *self.history() = History {
+            purged: Some(now),
+            events: 0,
+        };
+    }
+
+    fn history(&self) -> MutexGuard<'_, History> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, events: &[Event]) {
+        let mut history = self.history();
+        history.events = history.events.saturating_add(events.len() as u64);
+        drop(history);
+        for event in events {
+            event.log();
+        }
+        if events.iter().any(|event| event.kind.alters_verdicts()) {
+            self.tick();
+        }
+    }
+
+    pub(super) fn tick(&self) {
+        self.changes
+            .send_modify(|count| *count = count.wrapping_add(1));
+    }
+}
+
+impl EventKind {
+    /// True when what was judged before may be judged differently after it.
+    const fn alters_verdicts(self) -> bool {
+        match self {
+            Self::AskApproved
+            | Self::AskDenied
+            | Self::AskExpired
+            | Self::AskWithdrawn
+            | Self::AskVoid
+            | Self::AskUsed
+            | Self::BreakGlass
+            | Self::GrantGiven
+            | Self::GrantExtended
+            | Self::GrantEnded
+            | Self::GrantRevoked
+            | Self::GrantUnused => true,
+            // A grant gives its role from the moment that it is given, used or not.
+            Self::AskOpened | Self::AskVoted | Self::GrantActivated | Self::GrantEnding => false,
+        }
+    }
+}
+
+impl Event {
+    fn log(&self) {
+        let ask = self.ask.as_ref().map(|ask| ask.id.0.as_str());
+        let grant = self.grant.as_ref().map(|grant| grant.id.0.as_str());
+        let workload = match (&self.ask, &self.grant) {
+            (Some(ask), _) => Some(ask.asker.workload.as_str()),
+            (None, Some(grant)) => Some(grant.workload.as_str()),
+            (None, None) => None,
+        };
+        let kind = self.kind.name();
+        if self.kind == EventKind::BreakGlass {
+            tracing::warn!(event = kind, ask, grant, workload, "access changed");
+        } else {
+            tracing::info!(event = kind, ask, grant, workload, "access changed");
+        }
+    }
+}

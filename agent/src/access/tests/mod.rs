@@ -1,0 +1,107 @@
+//! Asks, votes and grants, in a store on disk.
+
+mod asks;
+mod grants;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::*;
+use crate::identity::PrincipalKey;
+use crate::policy::Terms;
+
+/// A desk in a directory of its own.
+pub(super) struct Place {
+    pub(super) dir: tempfile::TempDir,
+    pub(super) desk: Desk,
+}
+
+impl Place {
+    pub(super) async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let desk = Desk::open(&dir.path().join("access.db")).await.unwrap();
+        Self { dir, desk }
+    }
+
+    /// Closes the store and opens it again, as a new daemon would.
+    pub(super) async fn reopen(self) -> Self {
+        let Self { dir, desk } = self;
+        drop(desk);
+        let desk = Desk::open(&dir.path().join("access.db")).await.unwrap();
+        Self { dir, desk }
+    }
+}
+
+/// So many seconds after some day.
+pub(super) fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + seconds).unwrap()
+}
+
+pub(super) fn asker() -> Asker {
+    Asker {
+        workload: "etl".to_owned(),
+        anchor: "/agents/etl".to_owned(),
+        user: None,
+        uid: 1_000,
+        unit: Some("etl.service".to_owned()),
+        exe: Some("/usr/bin/python3".to_owned()),
+        host: "h1".to_owned(),
+    }
+}
+
+pub(super) fn key() -> PrincipalKey {
+    PrincipalKey::for_test("etl")
+}
+
+pub(super) fn terms(approvals: u32) -> Terms {
+    Terms {
+        approvers: BTreeSet::from(["data-stewards".to_owned()]),
+        approvals,
+        wait: Duration::from_secs(1_800),
+        freeze: false,
+    }
+}
+
+pub(super) fn statement(digest: &str) -> NewAsk {
+    NewAsk {
+        subject: Subject::Statement(HeldStatement {
+            session: "s1".to_owned(),
+            digest: digest.to_owned(),
+            text: "DELETE FROM orders WHERE id = ?".to_owned(),
+            kinds: vec!["DELETE".to_owned()],
+            effects: vec!["delete".to_owned()],
+            objects: vec!["SALES.PUBLIC.ORDERS".to_owned()],
+            labels: Vec::new(),
+        }),
+        asker: asker(),
+        account: "testorg-testacct".to_owned(),
+        reason: None,
+        terms: terms(1),
+        policy_version: "v1".to_owned(),
+        message: "`delete` on `SALES.PUBLIC.ORDERS` needs approval".to_owned(),
+    }
+}
+
+pub(super) fn role(minutes: u64) -> NewAsk {
+    NewAsk {
+        subject: Subject::Role {
+            role: "sales-reader".to_owned(),
+            duration: Duration::from_secs(60 * minutes),
+        },
+        reason: Some("month end".to_owned()),
+        message: "role `sales-reader`".to_owned(),
+        ..statement("")
+    }
+}
+
+pub(super) fn vote(person: &str, uid: u32, approves: bool) -> Vote {
+    Vote {
+        person: person.to_owned(),
+        uid,
+        approves,
+        note: Some("looked at it".to_owned()),
+        time: at(0),
+    }
+}
