@@ -7,7 +7,8 @@ use arc_swap::ArcSwap;
 use prometheus::{IntGauge, Registry};
 use tokio::sync::watch;
 
-use super::load::{LoadError, PolicySet};
+use super::load::PolicySet;
+use super::problem::LoadError;
 use crate::telemetry::ErrorChain;
 
 /// Holds the policies in force and replaces them as a whole.

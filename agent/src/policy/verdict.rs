@@ -15,6 +15,75 @@ pub enum Verdict {
     Deny(Denial),
 }
 
+/// A verdict without its operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Judgement {
+    Allow {
+        /// The policies that permit, sorted.
+        policies: Vec<String>,
+        limits: Limits,
+        /// What would have been said if the scope did more than observe.
+        observed: Option<Denial>,
+    },
+    Hold {
+        terms: Terms,
+        /// The policies that would allow, or would no longer forbid, sorted.
+        policies: Vec<String>,
+        message: String,
+    },
+    Deny(Denial),
+}
+
+impl Judgement {
+    /// `allow`, `hold` or `deny`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Allow { .. } => "allow",
+            Self::Hold { .. } => "hold",
+            Self::Deny(_) => "deny",
+        }
+    }
+
+    /// The policies that decided, sorted.
+    #[must_use]
+    pub fn policies(&self) -> &[String] {
+        match self {
+            Self::Allow { policies, .. } | Self::Hold { policies, .. } => policies,
+            Self::Deny(denial) => &denial.policies,
+        }
+    }
+
+    pub(super) fn about(&self, operation: Operation, policy_version: &str) -> Verdict {
+        let policy_version = policy_version.to_owned();
+        match self.clone() {
+            Self::Allow {
+                policies,
+                limits,
+                observed,
+            } => Verdict::Allow(Permit {
+                operation,
+                policies,
+                policy_version,
+                limits,
+                observed,
+            }),
+            Self::Hold {
+                terms,
+                policies,
+                message,
+            } => Verdict::Hold(Hold {
+                operation,
+                terms,
+                policies,
+                policy_version,
+                message,
+            }),
+            Self::Deny(denial) => Verdict::Deny(denial),
+        }
+    }
+}
+
 /// What a permit bounds. The smallest of what the permitting policies say; `None` is no bound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
@@ -78,22 +147,6 @@ pub struct Hold {
 }
 
 impl Hold {
-    pub(super) const fn new(
-        operation: Operation,
-        terms: Terms,
-        policies: Vec<String>,
-        policy_version: String,
-        message: String,
-    ) -> Self {
-        Self {
-            operation,
-            terms,
-            policies,
-            policy_version,
-            message,
-        }
-    }
-
     #[must_use]
     pub const fn operation(&self) -> &Operation {
         &self.operation
@@ -117,21 +170,6 @@ pub struct Permit {
 }
 
 impl Permit {
-    pub(super) const fn new(
-        operation: Operation,
-        policies: Vec<String>,
-        policy_version: String,
-        limits: Limits,
-    ) -> Self {
-        Self {
-            operation,
-            policies,
-            policy_version,
-            limits,
-            observed: None,
-        }
-    }
-
     /// What the upstream and we ourselves must enforce.
     #[must_use]
     pub const fn limits(&self) -> Limits {
@@ -170,12 +208,13 @@ impl Permit {
 impl Permit {
     /// A permit that no policy gave, for the tests of the stages behind policy.
     pub(crate) fn for_test(operation: Operation) -> Self {
-        Self::new(
+        Self {
             operation,
-            vec!["test".to_owned()],
-            "0".to_owned(),
-            Limits::default(),
-        )
+            policies: vec!["test".to_owned()],
+            policy_version: "0".to_owned(),
+            limits: Limits::default(),
+            observed: None,
+        }
     }
 }
 
