@@ -80,6 +80,8 @@ async fn serve(config: Config) -> Result<()> {
             Arc::clone(&services),
             shutdown.clone(),
         )),
+        tokio::spawn(proxy::judge_again(Arc::clone(&services), shutdown.clone())),
+        tokio::spawn(services.desk.clone().keep(shutdown.clone())),
         tokio::spawn(reload(Arc::clone(&services), shutdown)),
     ];
 
@@ -161,7 +163,7 @@ impl Parts {
             sessions: Registry::new(config.limits.sessions_max),
             results: Results::default(),
             chunks: Chunks::default(),
-            state: proxy::State::new(config.limits.connections_max),
+            state: proxy::State::new(&config),
             config,
         }
     }

@@ -30,7 +30,7 @@ use crate::config;
 
 use socket::Socket;
 
-pub use status::{LinkStatus, PolicyStatus, RecorderStatus, ScopeStatus, Status};
+pub use status::{HoldStatus, LinkStatus, PolicyStatus, RecorderStatus, ScopeStatus, Status};
 
 /// What operators may see. It can answer, and reach nothing else.
 #[derive(Clone)]

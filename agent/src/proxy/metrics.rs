@@ -5,6 +5,7 @@ use prometheus::{
 };
 
 use super::hangup::Hangup;
+use super::hold;
 
 /// The proxy's metrics, registered once.
 #[derive(Clone, Debug)]
@@ -17,6 +18,7 @@ pub struct Metrics {
     pub(super) decision_seconds: Histogram,
     pub(super) rows: IntCounter,
     pub(super) passed_bytes: IntCounterVec,
+    pub(super) holds: hold::Metrics,
 }
 
 /// From a warm local answer to the longest poll.
@@ -71,6 +73,7 @@ impl Metrics {
                 ),
                 &["direction"],
             )?,
+            holds: hold::Metrics::new(registry)?,
         };
         registry.register(Box::new(metrics.connections_open.clone()))?;
         registry.register(Box::new(metrics.connections.clone()))?;

@@ -23,7 +23,7 @@ use crate::access::AskId;
 use crate::snowflake::{QueryId, RequestId};
 
 /// Snowflake itself gives a statement up whose client has not polled for this long.
-pub const GONE_AFTER: Duration = Duration::from_secs(300);
+const GONE_AFTER: Duration = Duration::from_secs(300);
 /// One driver's pool of threads has this many waiting; a loop in an agent must not flood people.
 const SESSION_MAX: usize = 16;
 /// Each is a task, a row in the store and, once released, a whole answer in memory.
@@ -202,10 +202,9 @@ impl<A, E: Clone> Held<A, E> {
     pub fn send(&self) -> bool {
         self.step(|phase| match phase {
             Phase::Waiting => Ok(Phase::Sending),
-            other @ (Phase::Sending
-            | Phase::Answered(_)
-            | Phase::Elsewhere
-            | Phase::Ended(_)) => Err(other),
+            other @ (Phase::Sending | Phase::Answered(_) | Phase::Elsewhere | Phase::Ended(_)) => {
+                Err(other)
+            }
         })
     }
 
@@ -213,10 +212,9 @@ impl<A, E: Clone> Held<A, E> {
     pub fn wait_again(&self) {
         self.step(|phase| match phase {
             Phase::Sending => Ok(Phase::Waiting),
-            other @ (Phase::Waiting
-            | Phase::Answered(_)
-            | Phase::Elsewhere
-            | Phase::Ended(_)) => Err(other),
+            other @ (Phase::Waiting | Phase::Answered(_) | Phase::Elsewhere | Phase::Ended(_)) => {
+                Err(other)
+            }
         });
     }
 
@@ -228,10 +226,9 @@ impl<A, E: Clone> Held<A, E> {
                 Ok(answer) => Phase::Answered(answer),
                 Err(end) => Phase::Ended(end),
             }),
-            other @ (Phase::Waiting
-            | Phase::Answered(_)
-            | Phase::Elsewhere
-            | Phase::Ended(_)) => Err(other),
+            other @ (Phase::Waiting | Phase::Answered(_) | Phase::Elsewhere | Phase::Ended(_)) => {
+                Err(other)
+            }
         });
     }
 
@@ -239,10 +236,9 @@ impl<A, E: Clone> Held<A, E> {
     pub fn end(&self, end: E) -> bool {
         self.step(|phase| match phase {
             Phase::Waiting => Ok(Phase::Ended(end)),
-            other @ (Phase::Sending
-            | Phase::Answered(_)
-            | Phase::Elsewhere
-            | Phase::Ended(_)) => Err(other),
+            other @ (Phase::Sending | Phase::Answered(_) | Phase::Elsewhere | Phase::Ended(_)) => {
+                Err(other)
+            }
         })
     }
 
@@ -322,7 +318,8 @@ impl<A, E: Clone> Held<A, E> {
     }
 
     fn change(&self) {
-        self.changes.send_modify(|step| *step = step.wrapping_add(1));
+        self.changes
+            .send_modify(|step| *step = step.wrapping_add(1));
     }
 
     fn lock(&self) -> MutexGuard<'_, State<A, E>> {
@@ -363,7 +360,11 @@ impl<A, E: Clone> Holds<A, E> {
     pub fn open(&self, new: NewHold, now: Instant) -> Result<(Arc<Held<A, E>>, bool), HoldsFull> {
         let mut inner = self.lock();
         let key = (new.session, new.request.clone());
-        if let Some(held) = inner.by_request.get(&key).and_then(|id| inner.by_id.get(id)) {
+        if let Some(held) = inner
+            .by_request
+            .get(&key)
+            .and_then(|id| inner.by_id.get(id))
+        {
             return Ok((Arc::clone(held), false));
         }
         let open = inner.by_id.values().filter(|held| held.is_open());
@@ -392,11 +393,7 @@ impl<A, E: Clone> Holds<A, E> {
     }
 
     #[must_use]
-    pub fn by_request(
-        &self,
-        session: SessionId,
-        request: &RequestId,
-    ) -> Option<Arc<Held<A, E>>> {
+    pub fn by_request(&self, session: SessionId, request: &RequestId) -> Option<Arc<Held<A, E>>> {
         let inner = self.lock();
         let id = inner.by_request.get(&(session, request.clone()))?;
         inner.by_id.get(id).map(Arc::clone)

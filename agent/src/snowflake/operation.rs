@@ -157,26 +157,6 @@ impl Query {
     }
 }
 
-impl Query {
-    /// The statement without what it says: for judging again by facts that were found before.
-    #[must_use]
-    pub fn husk(&self) -> Self {
-        Self {
-            request_id: self.request_id.clone(),
-            text: String::new(),
-            describe_only: self.describe_only,
-            asynchronous: self.asynchronous,
-            sequence_id: None,
-            query_submission_time: None,
-            parameters: Vec::new(),
-            bindings: None,
-            query_context: None,
-            is_internal: self.is_internal,
-            retry_count: 0,
-        }
-    }
-}
-
 #[cfg(test)]
 impl Query {
     /// A statement with nothing but its text.

@@ -129,7 +129,12 @@ mod tests {
     #[test]
     fn an_answer_in_progress_has_what_every_driver_reads() {
         let text = |asynchronous| {
-            String::from_utf8(in_progress(&id(), asynchronous, "waits for approval: ask-1")).unwrap()
+            String::from_utf8(in_progress(
+                &id(),
+                asynchronous,
+                "waits for approval: ask-1",
+            ))
+            .unwrap()
         };
         insta::assert_snapshot!(text(false), @r#"{"data":{"queryId":"00000000-0000-0000-0000-000000000011","getResultUrl":"/queries/00000000-0000-0000-0000-000000000011/result","queryAbortsAfterSecs":300,"progressDesc":"waits for approval: ask-1"},"code":"333333","message":"Query execution in progress. Use provided query id to perform query monitoring and management.","success":true,"headers":null}"#);
         insta::assert_snapshot!(text(true), @r#"{"data":{"queryId":"00000000-0000-0000-0000-000000000011","getResultUrl":"/queries/00000000-0000-0000-0000-000000000011/result","queryAbortsAfterSecs":300,"progressDesc":"waits for approval: ask-1"},"code":"333334","message":"Asynchronous execution in progress. Use provided query id to perform query monitoring and management.","success":true,"headers":null}"#);
@@ -150,7 +155,10 @@ mod tests {
     fn a_status_is_one_that_drivers_know() {
         let text = |standing| String::from_utf8(monitored(&id(), standing)).unwrap();
         insta::assert_snapshot!(text(Standing::Waiting), @r#"{"data":{"queries":[{"id":"00000000-0000-0000-0000-000000000011","status":"RUNNING","state":"EXECUTING","errorCode":"","errorMessage":"","stats":{"scanBytes":0,"producedRows":0}}]},"code":null,"message":null,"success":true,"headers":null}"#);
-        let failed = Standing::Failed { code: "003001", message: "no" };
+        let failed = Standing::Failed {
+            code: "003001",
+            message: "no",
+        };
         insta::assert_snapshot!(text(failed), @r#"{"data":{"queries":[{"id":"00000000-0000-0000-0000-000000000011","status":"FAILED_WITH_ERROR","state":"FAILED","errorCode":"003001","errorMessage":"no","stats":{"scanBytes":0,"producedRows":0}}]},"code":null,"message":null,"success":true,"headers":null}"#);
     }
 }

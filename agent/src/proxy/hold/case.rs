@@ -19,12 +19,10 @@ use super::{Held, words};
 use crate::access::{AccessError, Ask, AskState, Asker, HeldStatement, NewAsk, Subject};
 use crate::clock;
 use crate::mask::Masked;
-use crate::policy::{self, Permit, Terms, Verdict};
+use crate::policy::{self, Judgement, Permit, Terms, Verdict};
 use crate::snowflake::Operation;
 use crate::telemetry::ErrorChain;
 
-/// What an approver sees of a text; a statement that is longer is not read anyway.
-const TEXT_BYTES_MAX: usize = 64 << 10;
 /// When the store could not be read: how soon it is asked again.
 const STORE_AGAIN: Duration = Duration::from_secs(30);
 
@@ -37,6 +35,8 @@ pub(in crate::proxy) struct Case {
     pub(super) question: Arc<Question>,
     /// Of the statement with its bindings, in hexadecimal.
     pub(super) digest: String,
+    /// What an approver is shown of it.
+    pub(super) text: String,
 }
 
 /// What policy says of a statement while it waits.
@@ -110,12 +110,18 @@ impl Case {
         );
     }
 
-    async fn wait(&self, held: &Arc<Held>, mut standing: Standing, operation: Operation) -> Outcome {
+    async fn wait(
+        &self,
+        held: &Arc<Held>,
+        mut standing: Standing,
+        operation: Operation,
+    ) -> Outcome {
         loop {
+            // A decision that is dropped has sent nothing: the ask is withdrawn below.
             let next = tokio::select! {
                 biased;
                 refusal = ended(held) => Next::End(refusal),
-                next = self.decide(held, standing) => next,
+                next = self.decide(held, &standing) => next,
             };
             match next {
                 Next::File(changed) => standing = changed,
@@ -126,28 +132,30 @@ impl Case {
                     return outcome;
                 }
                 Next::Send(ask) => {
-                    // From here on nobody else can end it.
+                    // From here on nobody else can end it; whoever was first is heard above.
                     if !held.send() {
-                        continue_ended(held).await;
-                        self.withdraw(held).await;
-                        return held.end_of().map_or(Outcome::Failed, |it| Outcome::of(it.reason()));
+                        continue;
                     }
-                    match self.consume(ask).await {
-                        Ok(ask) => return self.send(held, ask, operation).await,
-                        Err(changed) => {
-                            held.wait_again();
-                            standing = changed;
+                    let used = match &ask {
+                        Some(ask) => self.consume(ask).await,
+                        None => {
+                            self.withdraw(held).await;
+                            None
                         }
+                    };
+                    if ask.is_some() == used.is_some() {
+                        return self.send(held, used, operation).await;
                     }
+                    held.wait_again();
                 }
             }
         }
     }
 
     /// Files an ask and waits until something is to be done.
-    async fn decide(&self, held: &Arc<Held>, standing: Standing) -> Next {
+    async fn decide(&self, held: &Arc<Held>, standing: &Standing) -> Next {
         let mut again = self.services.state.again.subscribe();
-        let ask = match self.file(&standing, Binding::Session).await {
+        let ask = match self.file(standing, Binding::Session).await {
             Ok(ask) => ask,
             Err(refusal) => return Next::End(refusal),
         };
@@ -158,7 +166,7 @@ impl Case {
         };
         loop {
             again.mark_unchanged();
-            match self.look(&standing, &ask).await {
+            match self.look(standing, &ask).await {
                 Ok(Some(next)) => return next,
                 Ok(None) => {}
                 Err(error) => {
@@ -186,13 +194,21 @@ impl Case {
         let services = &self.services;
         let now = clock::now();
         let rights = Rights::fresh(services, &self.session, now).await?;
-        let changed = match self.judge(&rights, false) {
-            Verdict::Allow(_) => return Ok(Some(Next::Send(None))),
-            Verdict::Deny(denial) => {
-                let refusal = Refusal::new(Reason::DeniedByPolicy, denial.message);
+        let policies = services.policies.snapshot();
+        let question = rights.of(self.question.view(&self.connection), false);
+        let judgement = judge::statement(&policies, &question);
+        let changed = match judgement.as_deref() {
+            Some(Judgement::Allow { .. }) => return Ok(Some(Next::Send(None))),
+            Some(Judgement::Hold { terms, message, .. }) => Standing {
+                terms: terms.clone(),
+                policy_version: policies.version().to_owned(),
+                message: message.clone(),
+            },
+            Some(Judgement::Deny(denial)) => {
+                let refusal = Refusal::new(Reason::DeniedByPolicy, denial.message.clone());
                 return Ok(Some(Next::End(refusal)));
             }
-            Verdict::Hold(hold) => Standing::of(&hold),
+            None => return Ok(Some(Next::End(words::unavailable()))),
         };
         if changed.policy_version != standing.policy_version
             || ask.policy_version != standing.policy_version
@@ -206,34 +222,22 @@ impl Case {
             AskState::Open | AskState::Expired => Some(Next::End(words::expired(&ask))),
             AskState::Approved => Some(Next::Send(Some(ask))),
             AskState::Denied => Some(Next::End(words::denied(&ask))),
-            // By another execution of the same statement, which joined the same ask.
-            AskState::Withdrawn | AskState::Void | AskState::Used => Some(Next::File(changed)),
+            // By its asker: whoever of us takes an ask back knows that nobody else waits under it.
+            AskState::Withdrawn => Some(Next::End(words::withdrawn(&ask))),
+            // Used by another execution of the same statement, which joined the same ask.
+            AskState::Void | AskState::Used => Some(Next::File(changed)),
         })
     }
 
-    fn judge(&self, rights: &Rights, approved: bool) -> Verdict {
-        judge::judge(
-            &self.services.policies.snapshot(),
-            &rights.of(self.question.view(&self.connection), approved),
-            self.question.husk(),
-        )
-    }
-
-    /// Uses the approval up. What to wait for instead, when it cannot be used.
-    async fn consume(&self, ask: Option<Ask>) -> Result<Option<Ask>, Standing> {
-        let Some(ask) = ask else { return Ok(None) };
+    /// Uses the approval up, once. `None` when it cannot be used: it is void by now, expired, or
+    /// another execution of the same statement was first.
+    async fn consume(&self, ask: &Ask) -> Option<Ask> {
         let desk = &self.services.desk;
-        match desk.consume(&ask.id, &self.digest, clock::now()).await {
-            Ok(ask) => Ok(Some(ask)),
-            Err(error) => {
-                tracing::warn!(error = %ErrorChain(&error), ask = %ask.id, "approval not used");
-                Err(Standing {
-                    terms: self.terms_of(&ask),
-                    policy_version: ask.policy_version,
-                    message: ask.message,
-                })
-            }
-        }
+        let used = desk.consume(&ask.id, &self.digest, clock::now()).await;
+        used.inspect_err(|error| {
+            tracing::warn!(error = %ErrorChain(error), ask = %ask.id, "approval not used");
+        })
+        .ok()
     }
 
     /// Sends the statement, which is judged and recorded as every other.
@@ -320,34 +324,39 @@ impl Case {
         ask: Ask,
         operation: Operation,
     ) -> Result<Masked, Refusal> {
-        let ask = self.consume(Some(ask)).await.map_err(|standing| {
+        let used = self.consume(&ask).await;
+        let ask = used.ok_or_else(|| {
             let text = "the approval was used meanwhile; run the statement again to ask again";
-            Refusal::new(
-                Reason::ApprovalNeeded,
-                format!("{}; {text}", standing.message),
-            )
+            Refusal::new(Reason::ApprovalNeeded, format!("{}; {text}", ask.message))
         })?;
         let mut exchange = Exchange::open(&self.connection, &self.services);
-        let outcome = Box::pin(self.perform(&mut exchange, ask.as_ref(), operation)).await;
+        let outcome = Box::pin(self.perform(&mut exchange, Some(&ask), operation)).await;
         exchange.end(outcome)
     }
 
-    pub(super) async fn file(
-        &self,
-        standing: &Standing,
-        binding: Binding,
-    ) -> Result<Ask, Refusal> {
-        let now = clock::now();
-        let filed = self.services.desk.ask(self.ask(standing, binding), now).await;
+    pub(super) async fn file(&self, standing: &Standing, binding: Binding) -> Result<Ask, Refusal> {
+        let (desk, now) = (&self.services.desk, clock::now());
+        let new = self.ask(standing, binding);
+        let filed = match standing.terms.breakglass {
+            true => desk.break_glass(new, now).await,
+            false => desk.ask(new, now).await,
+        };
         filed.map_err(|error| match &error {
-            AccessError::TooManyAsks(_) => Refusal::new(Reason::LimitReached, error.to_string()),
+            AccessError::TooManyAsks(_) | AccessError::TooManyAsksInAll => {
+                Refusal::new(Reason::LimitReached, error.to_string())
+            }
             AccessError::Store { .. }
             | AccessError::UnknownAsk(_)
             | AccessError::UnknownGrant(_)
             | AccessError::Closed { .. }
             | AccessError::OwnAsk
             | AccessError::VotedAlready(_)
-            | AccessError::OtherStatement => {
+            | AccessError::OtherStatement
+            | AccessError::NotApproved { .. }
+            | AccessError::TooManyGrants
+            | AccessError::Over { .. }
+            | AccessError::Duration
+            | AccessError::TooManyPrincipals => {
                 tracing::error!(error = %ErrorChain(&error), "ask not filed");
                 words::unavailable()
             }
@@ -369,10 +378,14 @@ impl Case {
         let statement = HeldStatement {
             session,
             digest: self.digest.clone(),
-            text: self.question.shown_text().to_owned(),
+            text: self.text.clone(),
             kinds: facts.map_or_else(Vec::new, |facts| facts.kinds.clone()),
             effects: facts.map_or_else(Vec::new, |facts| {
-                facts.effects.iter().map(|it| it.name().to_owned()).collect()
+                facts
+                    .effects
+                    .iter()
+                    .map(|it| it.name().to_owned())
+                    .collect()
             }),
             objects: names(facts.map_or_else(Vec::new, |facts| {
                 let objects = facts.accesses.iter().map(|access| &access.object.name);
@@ -401,4 +414,87 @@ impl Case {
             message: standing.message.clone(),
         }
     }
+}
+
+impl Case {
+    /// Takes the ask back that it waits under, unless another execution waits under it too.
+    async fn withdraw(&self, held: &Arc<Held>) {
+        let Some(ask) = held.ask() else { return };
+        let others = self.services.state.holds.open_ones();
+        let shared = others
+            .iter()
+            .any(|other| other.id != held.id && other.ask().as_ref() == Some(&ask));
+        if shared {
+            return;
+        }
+        if let Err(error) = self.services.desk.withdraw(&ask, clock::now()).await {
+            tracing::warn!(error = %ErrorChain(&error), %ask, "ask not withdrawn");
+        }
+    }
+
+    /// Lets the workload stand still; one that may not be frozen waits as others do.
+    async fn freeze(&self, held: &Arc<Held>) -> Option<Thawing> {
+        let freezer = self.services.state.freezer.clone();
+        let metrics = self.services.metrics.holds.clone();
+        let anchor = self.connection.principal.workload.anchor.clone();
+        let work = tokio::task::spawn_blocking(move || freezer.freeze(&anchor, &metrics));
+        match work.await {
+            Ok(Ok(frozen)) => frozen.map(|frozen| Thawing::new(held, frozen)),
+            Ok(Err(error)) => {
+                tracing::error!(error = %ErrorChain(&error), "workload not frozen");
+                None
+            }
+            Err(error) => {
+                tracing::error!(%error, "workload not frozen");
+                None
+            }
+        }
+    }
+}
+
+/// A statement's client stands still until this is dropped.
+struct Thawing {
+    held: Arc<Held>,
+    frozen: Option<Frozen>,
+}
+
+impl Thawing {
+    fn new(held: &Arc<Held>, frozen: Frozen) -> Self {
+        held.freeze(true, Instant::now());
+        Self {
+            held: Arc::clone(held),
+            frozen: Some(frozen),
+        }
+    }
+}
+
+impl Drop for Thawing {
+    fn drop(&mut self) {
+        drop(self.frozen.take());
+        self.held.freeze(false, Instant::now());
+    }
+}
+
+/// Waits until someone else ends it.
+async fn ended(held: &Held) -> Refusal {
+    let mut changes = held.changes();
+    loop {
+        if let Some(refusal) = held.end_of() {
+            return refusal;
+        }
+        // We hold the sender.
+        let _changed = changes.changed().await;
+    }
+}
+
+async fn sleep_until(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// How long it is until a time; nothing when it has passed.
+fn until(time: Timestamp) -> Duration {
+    Duration::try_from(time.duration_since(clock::now())).unwrap_or_default()
 }

@@ -1,8 +1,6 @@
 //! What is counted of statements that wait. Labels come from a closed set.
 
-use prometheus::{
-    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
-};
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 use super::super::refusal::Reason;
 
@@ -83,10 +81,7 @@ const SECONDS: [f64; 9] = [
 impl Metrics {
     pub(in crate::proxy) fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
         let metrics = Self {
-            open: IntGauge::new(
-                "snowfence_holds_open",
-                "Statements that wait for approval.",
-            )?,
+            open: IntGauge::new("snowfence_holds_open", "Statements that wait for approval.")?,
             ended: IntCounterVec::new(
                 Opts::new(
                     "snowfence_holds_ended_total",

@@ -18,6 +18,7 @@ mod names;
 mod words;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -30,10 +31,11 @@ use super::services::{Services, Session};
 use crate::access::AskState;
 use crate::http::CanonicalRequest;
 use crate::mask::{self, Masked};
-use crate::policy;
+use crate::policy::{self, Denial};
 use crate::session::{self, Cancelled, NewHold, Told, statement_digest};
 use crate::snowflake::progress::{self, Standing};
 use crate::snowflake::{Abort, Operation, Query, QueryId};
+use crate::telemetry::ErrorChain;
 
 pub(super) use case::Case;
 pub(super) use freezer::Freezer;
@@ -76,6 +78,7 @@ pub(super) async fn wait(
         session: Arc::clone(session),
         question,
         digest: statement_digest(&query).to_hex().to_string(),
+        text: words::shown(&query.text),
     };
     if !can_wait {
         return without_waiting(case, hold, exchange).await;
@@ -108,7 +111,13 @@ pub(super) async fn wait(
         let operation = Operation::Query(Box::new(query.clone()));
         tokio::spawn(case.drive(kept, standing, operation));
     }
-    let answer = attend(services, &held, &Operation::Query(Box::new(query)), exchange).await;
+    let answer = attend(
+        services,
+        &held,
+        &Operation::Query(Box::new(query)),
+        exchange,
+    )
+    .await;
     exchange.held(&hold, held.ask().as_ref());
     answer
 }
@@ -184,11 +193,7 @@ fn is_detached(query: &Query) -> bool {
 }
 
 /// Keeps a request waiting, for as long as a driver bears, for the statement's next step.
-async fn poll(
-    services: &Services,
-    held: &Arc<Held>,
-    is_detached: bool,
-) -> Result<Masked, Refusal> {
+async fn poll(services: &Services, held: &Arc<Held>, is_detached: bool) -> Result<Masked, Refusal> {
     let _attending = Attending::new(held);
     let until = Instant::now() + services.config.limits.hold_poll;
     let mut changes = held.changes();
@@ -253,6 +258,28 @@ async fn cancel(services: &Arc<Services>, held: &Arc<Held>) -> Result<Masked, Re
     }
 }
 
+/// Ends the workload of a statement that policy denies, where policy says so.
+pub(super) fn kill(connection: &Connection, services: &Services, denial: &Denial) {
+    if !denial.kill {
+        return;
+    }
+    let workload = &connection.principal.workload;
+    match services.state.freezer.kill(&workload.anchor) {
+        Ok(()) => {
+            services.metrics.holds.killed();
+            tracing::warn!(
+                workload = workload.name,
+                cgroup = workload.anchor,
+                policies = ?denial.policies,
+                "workload killed, as policy says"
+            );
+        }
+        Err(error) => {
+            tracing::error!(error = %ErrorChain(&error), "workload not killed");
+        }
+    }
+}
+
 /// Ends what waits in a session that is no more.
 pub(super) fn forget(services: &Services, session: session::SessionId) {
     for held in services.state.holds.open_ones() {
@@ -264,25 +291,18 @@ pub(super) fn forget(services: &Services, session: session::SessionId) {
 
 /// Ends everything that waits, and returns once nobody is frozen and no ask is left open.
 pub(super) async fn stop(services: &Services) {
-    let open = services.state.holds.open_ones();
-    for held in &open {
+    for held in services.state.holds.open_ones() {
         held.end(words::stopping());
     }
-    for held in open {
-        let over = async {
-            while services.state.freezer.is_frozen(&held.id) {
-                tokio::time::sleep(STOP_STEP).await;
-            }
-        };
-        if tokio::time::timeout(STOP_LIMIT, over).await.is_err() {
-            tracing::error!(query = held.id.as_str(), "a workload stays frozen");
-        }
+    let mut driven = services.state.driven.subscribe();
+    let over = driven.wait_for(|count| *count == 0);
+    if tokio::time::timeout(STOP_LIMIT, over).await.is_err() {
+        tracing::warn!("statements were still being sent when the daemon stopped");
     }
 }
 
-/// A thaw takes milliseconds.
-const STOP_STEP: std::time::Duration = std::time::Duration::from_millis(10);
-const STOP_LIMIT: std::time::Duration = std::time::Duration::from_secs(5);
+/// What is not over by then waits for the upstream, whose answer nobody would get.
+const STOP_LIMIT: Duration = Duration::from_secs(5);
 
 /// A request waits, until it is answered or its connection breaks.
 struct Attending(Arc<Held>);

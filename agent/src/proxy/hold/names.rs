@@ -72,7 +72,9 @@ fn rename_all(
     for (at, _) in text.match_indices(OURS) {
         let before = text.get(..at).and_then(|before| before.strip_suffix('\''));
         let id = text.get(at..at + ID_BYTES).and_then(QueryId::parse);
-        let closed = text.get(at + ID_BYTES..).is_some_and(|it| it.starts_with('\''));
+        let closed = text
+            .get(at + ID_BYTES..)
+            .is_some_and(|it| it.starts_with('\''));
         let (Some(before), Some(id), true) = (before, id, closed) else {
             continue;
         };
@@ -146,7 +148,9 @@ mod tests {
                 &format!("{before}{UPSTREAM}{after}"),
             );
         }
-        let twice = |id: &str| format!("select * from table(result_scan('{id}')) union all table(result_scan('{id}'))");
+        let twice = |id: &str| {
+            format!("select * from table(result_scan('{id}')) union all table(result_scan('{id}'))")
+        };
         check(&twice(ours), &twice(UPSTREAM));
     }
 

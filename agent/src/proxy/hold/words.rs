@@ -3,6 +3,14 @@
 use super::super::refusal::{Reason, Refusal};
 use crate::access::{Ask, AskId};
 
+/// What an approver is shown of a text; nobody reads a longer one.
+const TEXT_BYTES_MAX: usize = 64 << 10;
+
+pub(super) fn shown(text: &str) -> String {
+    let kept = text.floor_char_boundary(TEXT_BYTES_MAX);
+    text.get(..kept).unwrap_or_default().to_owned()
+}
+
 /// For people who read traces while it waits.
 pub(super) fn hint(ask: Option<&AskId>) -> String {
     match ask {
@@ -14,7 +22,9 @@ pub(super) fn hint(ask: Option<&AskId>) -> String {
 pub(super) fn denied(ask: &Ask) -> Refusal {
     let vote = ask.votes.iter().rev().find(|vote| !vote.approves);
     let by = vote.map_or("an approver", |vote| vote.person.as_str());
-    let note = vote.and_then(|vote| vote.note.as_deref()).unwrap_or("no note");
+    let note = vote
+        .and_then(|vote| vote.note.as_deref())
+        .unwrap_or("no note");
     let text = format!(
         "`{by}` denied it ({}): {note}; do not send it again unchanged, ask `{by}` what would be \
          acceptable",
@@ -61,6 +71,14 @@ fn approvals(count: u32) -> String {
         1 => "1 approval".to_owned(),
         count => format!("{count} approvals"),
     }
+}
+
+pub(super) fn withdrawn(ask: &Ask) -> Refusal {
+    let text = format!(
+        "{} was taken back, so the statement waits no longer",
+        ask.id
+    );
+    Refusal::new(Reason::Cancelled, text)
 }
 
 pub(super) fn cancelled() -> Refusal {

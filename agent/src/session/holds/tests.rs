@@ -174,7 +174,9 @@ async fn what_is_over_is_forgotten_the_oldest_first() {
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_nobody_comes_for_is_let_go() {
     let holds = Answers::default();
-    let (held, _) = holds.open(new(1, session(0), false), Instant::now()).unwrap();
+    let (held, _) = holds
+        .open(new(1, session(0), false), Instant::now())
+        .unwrap();
     assert!(held.send());
     held.sent(None, Ok("rows"));
     holds.sweep(Instant::now() + GONE_AFTER - Duration::from_secs(1));
