@@ -12,6 +12,7 @@
 pub mod ask;
 pub mod desk;
 pub mod grant;
+pub mod socket;
 
 mod asks;
 mod budget;

@@ -233,7 +233,8 @@ fn check(scopes: &[config::Scope], attach: &str, own: &str) -> Result<(), ScopeE
 }
 
 /// Whether a cgroup is another or below it, by whole components.
-fn is_within(path: &str, ancestor: &str) -> bool {
+#[must_use]
+pub fn is_within(path: &str, ancestor: &str) -> bool {
     let mut components = names(path);
     names(ancestor).all(|name| components.next() == Some(name))
 }
