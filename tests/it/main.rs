@@ -16,6 +16,8 @@ mod gone;
 #[cfg(test)]
 mod hello;
 #[cfg(test)]
+mod holds;
+#[cfg(test)]
 mod killed;
 #[cfg(test)]
 mod passing;
