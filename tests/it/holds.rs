@@ -1,13 +1,11 @@
 //! Statements that wait for people: the stock driver waits, and gets what was decided.
 
-use std::fs;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tests::cgroup::Place;
 use tests::process::Process;
 use tests::record::{Frame, Kind};
-use tests::{Client, Daemon, layout, wait};
+use tests::{layout, wait};
 
 use crate::bench::{Bench, Plan};
 
@@ -24,7 +22,7 @@ permit (principal, action in [Action::"write"], resource) when { context.approve
 pub(crate) const QUICK: &str = "[limits]\nhold_poll = \"2s\"";
 
 /// The stock driver runs statements; what became of each is reported.
-const DRIVER: &str = r#"
+pub(crate) const DRIVER: &str = r#"
 import json, sys
 import snowflake.connector
 connection = snowflake.connector.connect(
@@ -38,9 +36,9 @@ for statement in sys.argv[1:]:
 print(json.dumps(seen))
 "#;
 
-const CREATE: &str = "create or replace table held (n int)";
-const INSERT: &str = "insert into held values (1), (2)";
-const COUNT: &str = "select count(*) from held";
+pub(crate) const CREATE: &str = "create or replace table held (n int)";
+pub(crate) const INSERT: &str = "insert into held values (1), (2)";
+pub(crate) const COUNT: &str = "select count(*) from held";
 
 pub(crate) fn bench(name: &str, policy: &str) -> Bench {
     let plan = Plan {
@@ -51,7 +49,7 @@ pub(crate) fn bench(name: &str, policy: &str) -> Bench {
     Bench::with(name, &plan)
 }
 
-fn start(bench: &Bench, statements: &[&str]) -> Process {
+pub(crate) fn start(bench: &Bench, statements: &[&str]) -> Process {
     let client = bench.python(DRIVER).args(statements);
     client.limit(LIMIT).start("driver").unwrap()
 }
@@ -353,75 +351,5 @@ fn a_driver_that_cannot_wait_is_told_so_and_comes_again() {
     bench.assert_record_is_whole();
 }
 
-const FREEZE: &str = "@freeze @approvals";
-
-fn frozen(bench: &Bench) -> bool {
-    let path = bench.environment.tree().path(Place::Agents).join("other");
-    let events = fs::read_to_string(path.join("cgroup.events")).unwrap_or_default();
-    events.lines().any(|line| line == "frozen 1")
-}
-
-#[track_caller]
-fn await_frozen(bench: &Bench, expected: bool) {
-    let reached = wait::until("the kernel", LIMIT, || {
-        Ok((frozen(bench) == expected).then_some(()))
-    });
-    assert!(reached.is_ok(), "{}", bench.daemon.log());
-}
-
-fn start_in_child(bench: &Bench, statements: &[&str]) -> Process {
-    let client: Client = bench.python_in_child(DRIVER).args(statements);
-    client.limit(LIMIT).start("driver").unwrap()
-}
-
-#[test]
-fn a_frozen_workload_resumes_on_approval_and_gets_its_rows() {
-    let bench = bench("frozen", &POLICY.replace("@approvals", FREEZE));
-    let mut driver = start_in_child(&bench, &[CREATE, INSERT, COUNT]);
-    let ask = await_ask(&bench, &[]);
-    await_frozen(&bench, true);
-    bench.await_metric("snowfence_workloads_frozen", 1.0);
-    assert_eq!(bench.status()["holds"][0]["frozen"], json!(true));
-    person(&bench, &["approve", id(&ask)]);
-    let seen = seen(&bench, &mut driver);
-    assert_eq!(seen[1], json!([[2]]), "{seen}");
-    assert!(!frozen(&bench));
-    bench.await_metric("snowfence_workloads_frozen", 0.0);
-
-    // The scope itself is never frozen: others live in it.
-    let mut driver = start(&bench, &[INSERT]);
-    let ask = await_ask(&bench, &[]);
-    assert!(bench.daemon.log().contains("not strictly inside a scope"));
-    person(&bench, &["deny", id(&ask)]);
-    self::seen(&bench, &mut driver);
-}
-
-#[test]
-fn nobody_stays_frozen_when_the_daemon_stops_or_dies() {
-    let mut bench = bench("thawed", &POLICY.replace("@approvals", FREEZE));
-    let mut driver = start_in_child(&bench, &[CREATE, INSERT]);
-    await_ask(&bench, &[]);
-    await_frozen(&bench, true);
-    bench.daemon.process().kill().unwrap();
-    assert!(frozen(&bench), "nobody is there to thaw it");
-    bench.daemon = Daemon::restart(&bench.environment).unwrap();
-    await_frozen(&bench, false);
-    driver.kill().unwrap();
-
-    let mut driver = start_in_child(&bench, &[CREATE, INSERT]);
-    wait::until("an ask", LIMIT, || Ok(frozen(&bench).then_some(()))).unwrap();
-    bench.daemon.process().stop().unwrap();
-    assert!(!frozen(&bench));
-    driver.kill().unwrap();
-    assert!(
-        !bench
-            .daemon
-            .files()
-            .access
-            .with_extension("frozen")
-            .exists()
-    );
-}
-
 /// Imports of the connector, and several polls.
-const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
