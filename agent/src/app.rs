@@ -15,6 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 
 use crate::access::Desk;
+use crate::access::socket::{self, Counter};
 use crate::admin::{self, Admin};
 use crate::catalog::Catalog;
 use crate::config::Config;
@@ -56,6 +57,7 @@ async fn serve(config: Config) -> Result<()> {
     let desk = Desk::open(&config.access.store)
         .await
         .context("opening the store of asks and grants")?;
+    let counter = socket::bind(&config.access.socket).context("opening the access socket")?;
     let (v4, v6) = listeners.ports().context("reading the listeners' ports")?;
     kernel
         .publish_listener(v4, v6)
@@ -76,11 +78,16 @@ async fn serve(config: Config) -> Result<()> {
     let admin = start_admin(&services, registry)?;
     let (trigger, shutdown) = shutdown::channel();
     let accepting = accept(listeners, &services, &shutdown);
+    let serving = counter.serve(count(&services)?, shutdown.clone());
+    let serving = serving.context("serving the access socket")?;
     let keeping = [
+        serving,
         tokio::spawn(proxy::keep_sessions(
             Arc::clone(&services),
             shutdown.clone(),
         )),
+        tokio::spawn(proxy::judge_again(Arc::clone(&services), shutdown.clone())),
+        tokio::spawn(services.desk.clone().keep(shutdown.clone())),
         tokio::spawn(reload(Arc::clone(&services), shutdown)),
     ];
 
@@ -163,7 +170,7 @@ impl Parts {
             results: Results::default(),
             catalog: Catalog::default(),
             chunks: Chunks::default(),
-            state: proxy::State::new(config.limits.connections_max),
+            state: proxy::State::new(&config),
             config,
         }
     }
@@ -185,6 +192,14 @@ fn accept(
             ))
         })
         .collect()
+}
+
+/// What serves the access socket.
+fn count(services: &Arc<Services>) -> Result<Arc<Counter>> {
+    let policies = Arc::clone(services);
+    let policies = Arc::new(move || policies.policies.snapshot());
+    let counter = Counter::new(&services.config, services.desk.clone(), policies);
+    Ok(Arc::new(counter.context("reading the workloads")?))
 }
 
 /// Reads the policies again at SIGHUP. A bad set leaves the old one in force.

@@ -16,7 +16,7 @@
 //! 12. [`mask`]: the only way from the upstream to the client.
 //!
 //! Around them: [`app`] builds and wires everything, [`config`] is one strict file, [`admin`] and
-//! [`cli`] are for operators, [`privilege`] opens what steers us, [`telemetry`] tells.
+//! [`cli`] are for operators over [`local`] sockets, [`privilege`] opens what steers us, [`telemetry`] tells.
 //!
 //! # What must never be true
 //!
@@ -42,6 +42,7 @@ pub mod credential;
 pub mod http;
 pub mod identity;
 pub mod kernel;
+pub mod local;
 pub mod mask;
 pub mod policy;
 pub mod privilege;

@@ -14,6 +14,7 @@ pub mod desk;
 pub mod grant;
 pub mod notify;
 pub mod redact;
+pub mod socket;
 
 mod asks;
 mod budget;

@@ -12,13 +12,11 @@
 pub mod client;
 mod routes;
 mod serve;
-mod socket;
 mod status;
 
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -27,10 +25,9 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 
 use crate::config;
+use crate::local::{BindError, Open, Socket};
 
-use socket::Socket;
-
-pub use status::{LinkStatus, PolicyStatus, RecorderStatus, ScopeStatus, Status};
+pub use status::{HoldStatus, LinkStatus, PolicyStatus, RecorderStatus, ScopeStatus, Status};
 
 /// What operators may see. It can answer, and reach nothing else.
 #[derive(Clone)]
@@ -49,14 +46,8 @@ impl fmt::Debug for Admin {
 /// Why the admin endpoints could not be opened.
 #[derive(Debug, Error)]
 pub enum AdminError {
-    #[error("cannot open the admin socket `{}`", path.display())]
-    Bind {
-        path: PathBuf,
-        #[source]
-        source: io::Error,
-    },
-    #[error("another daemon answers at `{}`", path.display())]
-    Running { path: PathBuf },
+    #[error("cannot have the admin socket")]
+    Socket(#[source] BindError),
     #[error("cannot open the metrics port {address}")]
     Metrics {
         address: SocketAddr,
@@ -98,7 +89,8 @@ impl AdminThread {
 ///
 /// When another daemon has the socket, or one of the two cannot be opened.
 pub fn start(config: &config::Admin, admin: Admin) -> Result<AdminThread, AdminError> {
-    let (socket, remove) = Socket::bind(&config.socket)?.split();
+    let socket = Socket::bind(&config.socket, Open::ToOwner).map_err(AdminError::Socket)?;
+    let (socket, remove) = socket.split();
     let port = config.metrics.map(open_port).transpose()?;
     let metrics = port.as_ref().and_then(|port| port.local_addr().ok());
     let runtime = tokio::runtime::Builder::new_current_thread()

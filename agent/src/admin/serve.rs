@@ -12,13 +12,13 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use nix::unistd::{Uid, geteuid};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{sleep, timeout};
 
 use super::Admin;
 use super::routes::{self, Door};
-use super::socket::is_operator;
 use crate::telemetry::ErrorChain;
 
 /// Some scrapers, or some operators: for each door its own, so that whoever reaches the port cannot
@@ -124,4 +124,25 @@ where
         tracing::debug!(error = %ErrorChain(&error), "admin connection ended");
     }
     drop(slot);
+}
+
+/// Whether the user of a peer may operate the daemon.
+fn is_operator(peer: u32) -> bool {
+    let peer = Uid::from_raw(peer);
+    peer.is_root() || peer == geteuid()
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::unistd::geteuid;
+
+    use super::is_operator;
+
+    #[test]
+    fn only_root_and_our_own_user_operate() {
+        assert!(is_operator(0));
+        assert!(is_operator(geteuid().as_raw()));
+        assert!(!is_operator(65_534));
+        assert!(!is_operator(u32::MAX));
+    }
 }

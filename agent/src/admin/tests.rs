@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use super::{Admin, AdminError, AdminThread, RecorderStatus, ScopeStatus, Status, client, start};
 use crate::config;
+use crate::local::BindError;
 
 fn status() -> Status {
     Status {
@@ -143,7 +144,7 @@ fn the_socket_of_a_live_daemon_is_left_alone() {
     let first = run(dir.path(), status()).expect("started");
     assert!(matches!(
         run(dir.path(), status()),
-        Err(AdminError::Running { .. })
+        Err(AdminError::Socket(BindError::Running { .. }))
     ));
     let path = dir.path().join("run/admin.sock");
     let answer = ask(UnixStream::connect(path).expect("connected"), "GET /health");
@@ -161,7 +162,7 @@ fn the_dead_socket_that_another_daemon_is_about_to_replace_is_left_to_it() {
     lock.lock().expect("locked");
     assert!(matches!(
         run(dir.path(), status()),
-        Err(AdminError::Running { .. })
+        Err(AdminError::Socket(BindError::Running { .. }))
     ));
     assert!(path.exists());
     drop(lock);
@@ -176,7 +177,7 @@ fn a_file_in_place_of_the_socket_is_not_removed() {
     fs::write(&path, "precious").expect("written");
     assert!(matches!(
         run(dir.path(), status()),
-        Err(AdminError::Bind { .. })
+        Err(AdminError::Socket(BindError::Bind { .. }))
     ));
     assert_eq!(fs::read_to_string(&path).expect("there"), "precious");
 }

@@ -3,10 +3,19 @@
 //! Exit status: 0 done, 1 failed, 2 wrong usage or wrong configuration.
 #![forbid(unsafe_code)]
 
+mod access;
+mod approve;
+mod ask;
+mod asks;
 mod config;
+mod deny;
 mod detach;
+mod extend;
+mod grant;
+mod grants;
 mod init;
 mod output;
+mod revoke;
 mod run;
 mod status;
 mod trust;
@@ -53,6 +62,22 @@ enum Command {
     /// Makes clients of this host trust the daemon's authority, or no longer.
     #[command(subcommand)]
     Trust(trust::TrustCommand),
+    /// Asks for a role, from inside an enforced scope.
+    Ask(ask::AskCommand),
+    /// Shows what waits for a decision.
+    Asks(asks::Asks),
+    /// Says yes to an ask.
+    Approve(approve::Approve),
+    /// Says no to an ask.
+    Deny(deny::Deny),
+    /// Shows who has which role, and for how long.
+    Grants(grants::Grants),
+    /// Gives a workload a role for a time.
+    Grant(grant::GrantCommand),
+    /// Ends a grant.
+    Revoke(revoke::Revoke),
+    /// Lets a grant last longer.
+    Extend(extend::Extend),
     /// Ends enforcement, which outlives the daemon.
     Detach(detach::Detach),
 }
@@ -107,6 +132,14 @@ fn dispatch(command: Command, output: &mut Output<'_>) -> anyhow::Result<()> {
         Command::Status(command) => command.run(output),
         Command::Config(command) => command.run(output),
         Command::Trust(command) => command.run(output),
+        Command::Ask(command) => command.run(output),
+        Command::Asks(command) => command.run(output),
+        Command::Approve(command) => command.run(output),
+        Command::Deny(command) => command.run(output),
+        Command::Grants(command) => command.run(output),
+        Command::Grant(command) => command.run(output),
+        Command::Revoke(command) => command.run(output),
+        Command::Extend(command) => command.run(output),
         Command::Detach(command) => command.run(output),
     }
 }

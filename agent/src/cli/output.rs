@@ -60,7 +60,7 @@ impl Output<'_> {
 
     pub(super) fn json(&mut self, value: &impl Serialize) -> Result<()> {
         let text = serde_json::to_string_pretty(value)?;
-        self.line(&text)
+        self.line(&escape(&text))
     }
 
     /// Prints rows with their columns below each other.
@@ -98,6 +98,58 @@ impl Output<'_> {
     }
 }
 
+/// Makes JSON safe to look at on a terminal and leaves its meaning: what JSON itself does not
+/// escape but a terminal obeys is inside strings, where an escape means the same.
+fn escape(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for character in json.chars() {
+        if is_unseen(character) && character != '\n' {
+            escaped.push_str(&format!("\\u{:04x}", u32::from(character)));
+        } else {
+            escaped.push(character);
+        }
+    }
+    escaped
+}
+
+/// One line of a text that an agent may have written: nothing in it steers the terminal or turns
+/// the order of what is read.
+pub(super) fn one_line(text: &str, chars_max: usize) -> String {
+    let text = text.trim().replace(['\n', '\t'], " ");
+    several_lines(&text, chars_max)
+}
+
+/// The same with the lines as they are.
+pub(super) fn several_lines(text: &str, chars_max: usize) -> String {
+    let seen = |character| match character {
+        '\n' | '\t' => character,
+        character if is_unseen(character) => char::REPLACEMENT_CHARACTER,
+        character => character,
+    };
+    let mut shown: String = text.chars().take(chars_max).map(seen).collect();
+    if text.chars().nth(chars_max).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// Control characters, and the invisible ones that join, split or turn what is around them. All of
+/// them are below U+10000.
+fn is_unseen(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{ad}'
+                | '\u{61c}'
+                | '\u{180e}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+        )
+}
+
 /// How many columns a cell takes on a terminal: escape sequences take none.
 fn width(cell: &str) -> usize {
     let mut hidden = false;
@@ -129,6 +181,19 @@ fn complaint(error: &anyhow::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_that_an_agent_wrote_steers_the_terminal() {
+        let evil = "ok\u{1b}[2J\u{9b}31m\r\u{202e}drop\u{200b} x\ny";
+        let replaced = "ok\u{fffd}[2J\u{fffd}31m\u{fffd}\u{fffd}drop\u{fffd} x";
+        assert_eq!(one_line(evil, 99), format!("{replaced} y"));
+        assert_eq!(several_lines(evil, 99), format!("{replaced}\ny"));
+        assert_eq!(one_line("abcdef", 3), "abc…");
+        let json = escape(&serde_json::to_string(evil).expect("written"));
+        assert!(!json.chars().any(is_unseen), "{json}");
+        let back: String = serde_json::from_str(&json).expect("still JSON");
+        assert_eq!(back, evil);
+    }
 
     #[test]
     fn columns_line_up_with_and_without_colour() {

@@ -9,6 +9,7 @@ mod proof;
 
 pub use proof::{Key, Masked, MaskedBody};
 
+use crate::snowflake::QueryId;
 use crate::snowflake::catalog::{self, Ask, Told};
 use crate::snowflake::chunk::{Capability, ChunkSet};
 use crate::snowflake::result::{self, Asked, ResultError};
@@ -42,6 +43,14 @@ impl Admitted {
     #[must_use]
     pub fn take_chunks(&mut self) -> Option<ChunkSet> {
         self.0.take_chunks()
+    }
+
+    /// Calls the answered query by the id that its client knows it by.
+    ///
+    /// # Errors
+    /// The answer about a query is not one that can be read.
+    pub fn call(&mut self, id: &QueryId) -> Result<(), MaskError> {
+        self.0.call(id).map_err(MaskError::Answer)
     }
 
     /// Writes the answer for the client.

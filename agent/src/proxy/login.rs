@@ -9,7 +9,7 @@ use super::services::Services;
 use crate::config::Credential;
 use crate::mask::{self, Masked};
 use crate::record::Recorded;
-use crate::session::{self, NewSession, OpenError};
+use crate::session::{self, NewSession, OpenError, SessionId};
 use crate::snowflake::Operation;
 use crate::snowflake::login::{ClientTokens, LoginAnswer, client_answer};
 use crate::snowflake::result::SessionChanges;
@@ -22,7 +22,7 @@ pub(super) async fn perform(
     services: &Services,
     newcomer: Newcomer,
     recorded: Recorded,
-) -> Result<Masked, Refusal> {
+) -> Result<(SessionId, Masked), Refusal> {
     let Newcomer {
         account,
         credential,
@@ -94,7 +94,8 @@ pub(super) async fn perform(
         validity: tokens.session_validity,
         master_validity: tokens.master_validity,
     };
-    Ok(mask::ours(client_answer(&answer, &tokens)))
+    let masked = mask::ours(client_answer(&answer, &tokens));
+    Ok((session.id, masked))
 }
 
 /// What names mean in a session that begins. The answer says it; where it is silent on a parameter,
@@ -133,9 +134,9 @@ fn no_room(error: OpenError) -> Refusal {
 }
 
 /// Ends a session on both sides.
-pub(super) async fn close(services: &Services, id: session::SessionId) {
+pub(super) async fn close(services: &Services, id: SessionId) {
     if let Some(session) = services.sessions.close(id) {
-        services.chunks.forget(id);
+        services.forget(id);
         services.upstream.logout(&session.upstream).await;
     }
 }

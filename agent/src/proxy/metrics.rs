@@ -5,6 +5,7 @@ use prometheus::{
 };
 
 use super::hangup::Hangup;
+use super::hold;
 use crate::policy::Verdict;
 
 /// The proxy's metrics, registered once.
@@ -21,6 +22,7 @@ pub struct Metrics {
     pub(super) catalog_hits: IntCounter,
     pub(super) rows: IntCounter,
     pub(super) passed_bytes: IntCounterVec,
+    pub(super) holds: hold::Metrics,
 }
 
 /// From a warm local answer to the longest poll.
@@ -93,6 +95,7 @@ impl Metrics {
                 ),
                 &["direction"],
             )?,
+            holds: hold::Metrics::new(registry)?,
         };
         registry.register(Box::new(metrics.connections_open.clone()))?;
         registry.register(Box::new(metrics.connections.clone()))?;

@@ -9,9 +9,11 @@ use super::connection::Connection;
 use super::question::Question;
 use super::refusal::{Asked, Reason, Refusal};
 use super::services::{Services, Session};
+use crate::access::{Ask, AskId};
 use crate::clock;
-use crate::policy::{Denial, Permit};
+use crate::policy::{Denial, Hold, Permit};
 use crate::record::{self, Decided, Ending, Entry, Opening, Outcome, RecordError, Recorded};
+use crate::session::SessionId;
 use crate::snowflake::{Operation, QueryId};
 
 /// An open exchange. Dropped before it has an outcome, it ends as abandoned.
@@ -33,6 +35,12 @@ pub(super) struct Exchange {
     query_id: Option<QueryId>,
     rows: Option<u64>,
     bytes: Option<u64>,
+    /// The id by which the client knows the query, when it is not the upstream's.
+    shown: Option<QueryId>,
+    /// The answer says that the query still runs.
+    in_progress: bool,
+    /// The session that the exchange opened.
+    opened: Option<SessionId>,
 }
 
 impl Exchange {
@@ -59,6 +67,9 @@ impl Exchange {
             query_id: None,
             rows: None,
             bytes: None,
+            shown: None,
+            in_progress: false,
+            opened: None,
         }
     }
 
@@ -111,6 +122,61 @@ impl Exchange {
         }
     }
 
+    /// Notes that people must decide, and under which ask.
+    pub(super) fn held(&mut self, hold: &Hold, ask: Option<&AskId>) {
+        let detail = self.detail.take().unwrap_or_default();
+        let detail = match ask {
+            Some(ask) => detail.with_ask(ask, Vec::new()),
+            None => detail,
+        };
+        if let Some(entry) = &mut self.entry {
+            entry.held(hold, detail);
+        }
+    }
+
+    /// Notes who approved what is decided next.
+    pub(super) fn approved(&mut self, ask: &Ask) {
+        let approvers = ask.votes.iter().filter(|vote| vote.approves);
+        let approvers = approvers.map(|vote| vote.person.clone()).collect();
+        let detail = self.detail.take().unwrap_or_default();
+        self.detail = Some(detail.with_ask(&ask.id, approvers));
+    }
+
+    /// Notes by which id the client knows the query.
+    pub(super) fn shown_as(&mut self, id: QueryId) {
+        self.shown = Some(id);
+    }
+
+    pub(super) const fn shown(&self) -> Option<&QueryId> {
+        self.shown.as_ref()
+    }
+
+    /// Notes whether the answer leaves the query running.
+    pub(super) const fn progresses(&mut self, in_progress: bool) {
+        self.in_progress = in_progress;
+    }
+
+    pub(super) const fn in_progress(&self) -> bool {
+        self.in_progress
+    }
+
+    /// The id that the upstream gave the query.
+    pub(super) const fn query_id(&self) -> Option<&QueryId> {
+        self.query_id.as_ref()
+    }
+
+    pub(super) const fn opened(&mut self, session: SessionId) {
+        self.opened = Some(session);
+    }
+
+    pub(super) const fn opened_session(&self) -> Option<SessionId> {
+        self.opened
+    }
+
+    pub(super) const fn number(&self) -> u64 {
+        self.number
+    }
+
     /// Makes the decision durable; a recorder that cannot write refuses the request.
     pub(super) async fn decided(&mut self, permit: Permit) -> Result<Recorded, Refusal> {
         let mut detail = self.detail.take().unwrap_or_default();
@@ -145,8 +211,9 @@ impl Exchange {
     pub(super) fn refused(&mut self, refusal: &Refusal) -> QueryId {
         self.outcome = Outcome::Refusal(refusal.reason().label());
         self.message = Some(refusal.public_message());
-        self.query_id
-            .clone()
+        let known = self.shown.as_ref().or(self.query_id.as_ref());
+        known
+            .cloned()
             .unwrap_or_else(|| QueryId::of_entry(self.number))
     }
 

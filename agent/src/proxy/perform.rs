@@ -32,7 +32,10 @@ pub(super) async fn perform(
 ) -> Result<Masked, Refusal> {
     let session = match caller {
         Caller::Newcomer(newcomer) => {
-            return Box::pin(login::perform(connection, services, *newcomer, recorded)).await;
+            let login = login::perform(connection, services, *newcomer, recorded);
+            let (session, masked) = Box::pin(login).await?;
+            exchange.opened(session);
+            return Ok(masked);
         }
         Caller::Fetcher(session, link) => {
             return Box::pin(chunk::perform(
@@ -101,6 +104,7 @@ async fn forward(
     let judged = question.judged.as_deref();
     begun.answered(services, session, &operation, judged, (summary, seen));
     exchange.returned(id.cloned(), summary.rows, summary.body_bytes());
+    exchange.progresses(summary.in_progress.is_some());
     bounds::check_rows(&terms, summary)?;
     let cost = bounds::cost(&operation, question.fresh, summary);
     bounds::spend(connection, services, cost).await?;
@@ -118,6 +122,9 @@ async fn forward(
         path_token: tokens.path.as_str(),
         header_value: tokens.header.as_str(),
     });
+    if let Some(id) = exchange.shown() {
+        admitted.call(id).map_err(|error| bad_answer(&error))?;
+    }
     admitted
         .release(capability.as_ref())
         .map_err(|error| bad_answer(&error))

@@ -111,7 +111,7 @@ impl Question {
         services: &Services,
         session: &Session,
     ) -> Result<(), Refusal> {
-        let Some(judged) = &self.judged else {
+        let Some(judged) = self.judged.as_ref().filter(|_| self.going().is_none()) else {
             return Ok(());
         };
         let turn = take_turn(session, goes_alone(&judged.facts)).await?;

@@ -6,6 +6,7 @@
 use serde::Serialize;
 
 use super::facts::RecordedFacts;
+use crate::access::AskId;
 use crate::identity::Principal;
 use crate::snowflake::{Abort, Operation};
 use crate::sql::Facts;
@@ -83,6 +84,16 @@ pub struct Decided {
     statement: Option<Statement>,
     #[serde(skip_serializing_if = "Option::is_none")]
     facts: Option<RecordedFacts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approval: Option<Approval>,
+}
+
+/// What people were asked, and who said yes: all there is while it waits is the ask.
+#[derive(Clone, Debug, Serialize)]
+struct Approval {
+    ask: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    approved_by: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -134,6 +145,16 @@ impl Decided {
     #[must_use]
     pub fn with_facts(mut self, facts: &Facts) -> Self {
         self.facts = Some(RecordedFacts::of(facts));
+        self
+    }
+
+    /// Adds the ask that decides, with those who have approved it.
+    #[must_use]
+    pub fn with_ask(mut self, ask: &AskId, approved_by: Vec<String>) -> Self {
+        self.approval = Some(Approval {
+            ask: ask.0.clone(),
+            approved_by,
+        });
         self
     }
 

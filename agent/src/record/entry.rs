@@ -12,7 +12,7 @@ use super::format::Kind;
 use super::proof::Recorded;
 use super::segment::Draft;
 use super::writer::Recorder;
-use crate::policy::{Denial, Permit};
+use crate::policy::{Denial, Hold, Permit};
 
 /// What is known when an operation, or a connection that never becomes one, begins.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -214,6 +214,21 @@ impl Entry {
             policies: denial.policies.clone(),
             policy_version: denial.policy_version.clone(),
             message: Some(denial.message.clone()),
+            max_rows: None,
+            timeout_seconds: None,
+            observed: None,
+            about: detail,
+        }));
+    }
+
+    /// Keeps that people must decide for the ended frame, which is then the entry's only one: what
+    /// they decide is an entry of its own.
+    pub fn held(&mut self, hold: &Hold, detail: Decided) {
+        self.decision = Some(Box::new(Decision {
+            verdict: "hold",
+            policies: hold.policies.clone(),
+            policy_version: hold.policy_version.clone(),
+            message: Some(hold.message.clone()),
             max_rows: None,
             timeout_seconds: None,
             observed: None,

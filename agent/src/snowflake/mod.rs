@@ -15,6 +15,7 @@ pub mod login;
 mod monitor;
 pub mod operation;
 mod parameters;
+pub mod progress;
 mod query;
 pub mod renew;
 pub mod request;

@@ -100,7 +100,7 @@ pub(super) fn read(caller: &Caller, digests: &Digests) -> Result<ProcessFacts, P
 }
 
 /// One process, by its directory in `/proc`.
-struct Process {
+pub(super) struct Process {
     tgid: u32,
     directory: OwnedFd,
 }
@@ -114,7 +114,7 @@ struct Stat {
 }
 
 impl Process {
-    fn open(tgid: u32) -> Result<Self, ProcessError> {
+    pub(super) fn open(tgid: u32) -> Result<Self, ProcessError> {
         let flags = OFlag::O_DIRECTORY | OFlag::O_RDONLY | OFlag::O_CLOEXEC;
         let path = format!("/proc/{tgid}");
         match nix::fcntl::open(path.as_str(), flags, Mode::empty()) {
@@ -123,7 +123,7 @@ impl Process {
         }
     }
 
-    fn read(&self, file: &'static str) -> Result<Vec<u8>, ProcessError> {
+    pub(super) fn read(&self, file: &'static str) -> Result<Vec<u8>, ProcessError> {
         let cannot_read = |source| ProcessError::Read {
             tgid: self.tgid,
             file,

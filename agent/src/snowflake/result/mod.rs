@@ -202,6 +202,23 @@ impl Admitted {
         (!set.urls.is_empty()).then_some(set)
     }
 
+    /// Calls the answered query by the id that its client knows it by.
+    pub fn call(&mut self, id: &QueryId) -> Result<(), ResultError> {
+        let Some(data) = &mut self.data else {
+            return Ok(());
+        };
+        self.whole = None;
+        set(data, "queryId", json::write(&id.as_str()));
+        if self.in_progress.is_some() {
+            let url = format!("/queries/{}/result", id.as_str());
+            set(data, "getResultUrl", json::write(&url));
+        }
+        if let Some((_, queries)) = data.iter_mut().find(|(key, _)| key == "queries") {
+            *queries = monitor::call(queries, id)?;
+        }
+        Ok(())
+    }
+
     /// Writes the client's answer.
     pub fn render(self, capability: Option<&Capability<'_>>) -> Result<Bytes, ResultError> {
         if let Some(whole) = self.whole {

@@ -1,0 +1,174 @@
+//! Grants over the socket: operators give, end and extend them, agents see and drop their own.
+
+use std::time::Duration;
+
+use super::Counter;
+use super::caller::Caller;
+use super::checks;
+use super::refused::Refused;
+use super::shapes::NewRoleGrant;
+use crate::access::{AccessError, Grant, GrantId, NewGrant};
+use crate::clock;
+use crate::identity::Principal;
+use crate::policy::rights::{self, Person};
+
+/// More than a person reads; the newest come first.
+const LISTED_MAX: usize = 500;
+
+/// What the desk keeps a grant for. Whoever has a role for longer is to have a policy.
+const LONGEST: Duration = Duration::from_hours(30 * 24);
+
+impl Counter {
+    /// Lists an agent's own grants, or all of them to a person who operates.
+    pub(super) async fn list_grants(
+        &self,
+        caller: &Caller,
+        live_only: bool,
+    ) -> Result<Vec<Grant>, Refused> {
+        if let Caller::Person(person) = caller {
+            self.operates(person)?;
+        }
+        let grants = self.desk.grants(live_only).await?.into_iter();
+        let seen = grants.filter(|grant| match caller {
+            Caller::Agent(principal) => holds(principal, grant),
+            Caller::Person(_) => true,
+        });
+        Ok(seen.take(LISTED_MAX).collect())
+    }
+
+    /// Gives a role without an ask.
+    pub(super) async fn give_grant(
+        &self,
+        caller: &Caller,
+        new: NewRoleGrant,
+    ) -> Result<Grant, Refused> {
+        let person = caller.person(
+            "an agent gives no role; it asks for one with `snowfence ask`, and people decide",
+        )?;
+        self.operates(person)?;
+        let NewRoleGrant {
+            role,
+            workload,
+            for_seconds,
+            reason,
+            account,
+        } = new;
+        checks::name("role", &role)?;
+        checks::text("reason", &reason)?;
+        let policies = (self.policies)();
+        if !policies.roles().contains(&role) {
+            let known = policies.roles().join(", ");
+            let message = format!("no policy speaks of this role; there is {known}");
+            return Err(Refused::bad_request(message));
+        }
+        if !self.workloads.contains(&workload) {
+            let known = self.workloads.join(", ");
+            let message = format!("no [[workload]] is called that; there is {known}");
+            return Err(Refused::bad_request(message));
+        }
+        let account = account.map(|name| self.known_account(name)).transpose()?;
+        let new = NewGrant {
+            role,
+            workload,
+            anchor: None,
+            user: None,
+            account,
+            duration: checks::duration(for_seconds, LONGEST)?,
+            reason: Some(reason),
+            ask: None,
+            granted_by: vec![person.name.clone()],
+        };
+        let grant = self.desk.grant(new, clock::now()).await?;
+        tracing::info!(
+            target: "access-desk",
+            grant = %grant.id,
+            caller = %caller,
+            role = grant.role,
+            workload = grant.workload,
+            "granted"
+        );
+        Ok(grant)
+    }
+
+    /// Ends a grant: an operator any, an agent one that is its own alone.
+    pub(super) async fn revoke_grant(
+        &self,
+        caller: &Caller,
+        id: &GrantId,
+        reason: Option<String>,
+    ) -> Result<Grant, Refused> {
+        if let Some(reason) = &reason {
+            checks::text("reason", reason)?;
+        }
+        let by = match caller {
+            Caller::Agent(principal) => {
+                self.expect_own(principal, id).await?;
+                "its holder".to_owned()
+            }
+            Caller::Person(person) => {
+                self.operates(person)?;
+                person.name.clone()
+            }
+        };
+        let by = match reason {
+            Some(reason) => format!("{by}: {reason}"),
+            None => by,
+        };
+        let grant = self.desk.revoke(id, &by, clock::now()).await?;
+        tracing::info!(target: "access-desk", grant = %id, caller = %caller, "revoked");
+        Ok(grant)
+    }
+
+    /// Lets a grant last longer.
+    pub(super) async fn extend_grant(
+        &self,
+        caller: &Caller,
+        id: &GrantId,
+        by: Duration,
+    ) -> Result<Grant, Refused> {
+        let person =
+            caller.person("an agent extends no grant; it asks again with `snowfence ask`")?;
+        self.operates(person)?;
+        let by = checks::duration(by.as_secs(), LONGEST)?;
+        let grant = self.desk.extend(id, by, &person.name, clock::now()).await?;
+        tracing::info!(
+            target: "access-desk",
+            grant = %id,
+            caller = %caller,
+            seconds = by.as_secs(),
+            "extended"
+        );
+        Ok(grant)
+    }
+
+    fn operates(&self, person: &Person) -> Result<(), Refused> {
+        rights::operate(&(self.policies)(), person, clock::now())?;
+        Ok(())
+    }
+
+    /// A grant to every instance of a workload is none of one instance's to end: the others would
+    /// lose it too.
+    async fn expect_own(&self, principal: &Principal, id: &GrantId) -> Result<(), Refused> {
+        let grants = self.desk.grants(true).await?;
+        let grant = grants.iter().find(|grant| grant.id == *id);
+        let Some(grant) = grant.filter(|grant| holds(principal, grant)) else {
+            return Err(AccessError::UnknownGrant(id.clone()).into());
+        };
+        if grant.anchor.is_none() {
+            let message = "this grant is for every instance of the workload; an operator ends it \
+                           with `snowfence revoke`";
+            return Err(Refused::not_permitted(message));
+        }
+        Ok(())
+    }
+}
+
+/// Whether a grant gives a role to a principal.
+fn holds(principal: &Principal, grant: &Grant) -> bool {
+    let workload = &principal.workload;
+    grant.workload == workload.name
+        && grant
+            .anchor
+            .as_ref()
+            .is_none_or(|anchor| *anchor == workload.anchor)
+}

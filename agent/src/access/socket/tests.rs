@@ -1,0 +1,1 @@
+//! Round trips over the socket, with peers of every kind.
