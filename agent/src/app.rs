@@ -18,6 +18,7 @@ use crate::access::Desk;
 use crate::access::notify::{self, Notifier, NotifyError};
 use crate::access::socket::{self, Counter};
 use crate::admin::{self, Admin};
+use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::credential::Credentials;
 use crate::identity::Identifier;
@@ -90,6 +91,7 @@ async fn serve(config: Config) -> Result<()> {
             Arc::clone(&services),
             shutdown.clone(),
         )),
+        tokio::spawn(proxy::judge_again(Arc::clone(&services), shutdown.clone())),
         tokio::spawn(services.desk.clone().keep(shutdown.clone())),
         tokio::spawn(reload(Arc::clone(&services), shutdown)),
     ];
@@ -171,8 +173,9 @@ impl Parts {
             upstream: self.upstream,
             sessions: Registry::new(config.limits.sessions_max),
             results: Results::default(),
+            catalog: Catalog::default(),
             chunks: Chunks::default(),
-            state: proxy::State::new(config.limits.connections_max),
+            state: proxy::State::new(&config),
             config,
         }
     }

@@ -12,9 +12,15 @@ mod detach;
 #[cfg(test)]
 mod foreign;
 #[cfg(test)]
+mod frozen;
+#[cfg(test)]
 mod gone;
 #[cfg(test)]
 mod hello;
+#[cfg(test)]
+mod holds;
+#[cfg(test)]
+mod judged;
 #[cfg(test)]
 mod killed;
 #[cfg(test)]

@@ -218,6 +218,8 @@ pub struct Limits {
     pub response_body_bytes_max: usize,
     /// The longest silence of the upstream; below the 60 s after which Python sends again.
     pub upstream_timeout: Duration,
+    /// How long a request about a statement that waits for approval is held.
+    pub hold_poll: Duration,
 }
 
 #[cfg(test)]

@@ -302,6 +302,7 @@ impl Page {
             size(limits.response_body_bytes_max),
         );
         self.line("upstream_timeout", show_duration(limits.upstream_timeout));
+        self.line("hold_poll", show_duration(limits.hold_poll));
     }
 }
 

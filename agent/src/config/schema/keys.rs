@@ -341,6 +341,12 @@ pub(in crate::config) static LIMITS: Section = Section {
             "\"50s\"",
             "The longest silence of the upstream.",
         ),
+        default(
+            "hold_poll",
+            "duration",
+            "\"40s\"",
+            "How long a driver that asks for a statement that waits for approval is kept waiting for the answer \"in progress\".",
+        ),
     ],
 };
 
