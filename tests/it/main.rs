@@ -2,6 +2,8 @@
 
 // `cfg(test)` is always true here; it tells clippy that helpers may unwrap as tests may.
 #[cfg(test)]
+mod access;
+#[cfg(test)]
 mod bench;
 #[cfg(test)]
 mod certificate;
