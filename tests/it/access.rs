@@ -25,7 +25,7 @@ permit (principal == Workload::"agent", action == Action::"ask", resource == Rol
 permit (principal, action == Action::"approve", resource)
 when { [User::"uid:4301", User::"uid:4302"].contains(principal) };
 @id("root-operates")
-permit (principal in Group::"root", action == Action::"operate", resource);
+permit (principal == User::"root", action == Action::"operate", resource);
 "#;
 
 struct Access {

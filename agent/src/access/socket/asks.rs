@@ -127,8 +127,9 @@ impl Counter {
         id: &AskId,
         new: NewVote,
     ) -> Result<Ask, Refused> {
-        let person =
+        let speaker =
             caller.person("an agent decides nothing; a person does, outside every scope")?;
+        let person = &speaker.person;
         let NewVote { approves, note } = new;
         match &note {
             Some(note) => checks::text("note", note)?,
@@ -145,7 +146,7 @@ impl Counter {
         }
         let now = clock::now();
         let policies = (self.policies)();
-        let right = rights::approve(&policies, person, &view(&ask, &terms(&ask)), now)?;
+        let right = speaker.may_approve(&policies, &view(&ask, &terms(&ask)), now)?;
         let vote = Vote {
             person: person.name.clone(),
             uid: person.uid,
