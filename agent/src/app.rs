@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use crate::access::Desk;
 use crate::access::socket::{self, Counter};
 use crate::admin::{self, Admin};
+use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::credential::Credentials;
 use crate::identity::Identifier;
@@ -167,6 +168,7 @@ impl Parts {
             upstream: self.upstream,
             sessions: Registry::new(config.limits.sessions_max),
             results: Results::default(),
+            catalog: Catalog::default(),
             chunks: Chunks::default(),
             state: proxy::State::new(&config),
             config,

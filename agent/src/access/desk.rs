@@ -53,30 +53,30 @@ impl Desk {
     /// Files an ask. The same statement of the same session joins the ask that is open or
     /// approved, and the same role ask the one that is open.
     ///
-    /// # Errors
-    /// The store fails, or the asker has too many open asks.
-    pub async fn ask(&self, ask: NewAsk, now: Timestamp) -> Result<Ask, AccessError> {
-        self.file(ask, false, now).await
-    }
-
-    /// Files an ask that nobody decides: it is approved at once, marked, and told loudly. Only for
-    /// what the policies allow in an emergency (`@breakglass`).
+    /// What the policies allow in an emergency ([`crate::policy::Terms::breakglass`]) is approved at
+    /// once, marked, and told loudly.
     ///
     /// # Errors
-    /// The store fails, or the asker has too many open asks.
-    pub async fn break_glass(&self, ask: NewAsk, now: Timestamp) -> Result<Ask, AccessError> {
-        self.file(ask, true, now).await
-    }
-
-    async fn file(&self, ask: NewAsk, glass: bool, now: Timestamp) -> Result<Ask, AccessError> {
+    /// The store fails, the asker has too many open asks, or the grant would last too long.
+    pub async fn ask(&self, ask: NewAsk, now: Timestamp) -> Result<Ask, AccessError> {
         self.ledger
             .write(move |store, done| {
-                Box::pin(async move {
-                    let filed = Box::pin(filing::file(store, &ask, glass, now, done));
-                    filed.await.map(Ok)
-                })
+                Box::pin(
+                    async move { Box::pin(filing::file(store, &ask, now, done)).await.map(Ok) },
+                )
             })
             .await
+    }
+
+    /// As [`Desk::ask`], for callers that only break the glass.
+    ///
+    /// # Errors
+    /// As [`Desk::ask`], or the policies do not allow it without a decision.
+    pub async fn break_glass(&self, ask: NewAsk, now: Timestamp) -> Result<Ask, AccessError> {
+        if !filing::breaks_glass(&ask.terms) {
+            return Err(AccessError::NeedsDecision);
+        }
+        self.ask(ask, now).await
     }
 
     /// # Errors

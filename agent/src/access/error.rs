@@ -1,5 +1,7 @@
 //! Why something is not done at the desk.
 
+use std::time::Duration;
+
 use super::ask::AskId;
 use super::grant::GrantId;
 use crate::store::StoreError;
@@ -30,6 +32,10 @@ pub enum AccessError {
     OtherStatement,
     #[error("ask `{id}` is {state}: there is no approval to use")]
     NotApproved { id: AskId, state: &'static str },
+    #[error("the policies want a person to decide this")]
+    NeedsDecision,
+    #[error("the policies give `{role}` for {} s at most", longest.as_secs())]
+    TooLong { role: String, longest: Duration },
     #[error("there are too many grants; revoke some first")]
     TooManyGrants,
     #[error("grant `{id}` is over; ask for another one")]

@@ -77,6 +77,12 @@ impl EventKind {
         Self::GrantUnused,
     ];
 
+    /// The kind that a configuration names.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
     /// The word in configurations, notifications and metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -8,7 +8,8 @@ use super::asks::{self, Done, NOTE_BYTES_MAX};
 use super::event::{Event, EventKind};
 use super::rows::{self, cut};
 use super::state::Step;
-use super::{AccessError, id};
+use super::{AccessError, grants, id};
+use crate::policy::Terms;
 use crate::store::StoreError;
 
 /// Open asks of one workload. Statements wait one for each connection or worker of an agent, some
@@ -30,10 +31,11 @@ const LIST_ITEM_BYTES_MAX: usize = 1_024;
 pub(super) async fn file(
     connection: &mut SqliteConnection,
     new: &NewAsk,
-    break_glass: bool,
     now: Timestamp,
     done: &mut Done,
 ) -> Result<Ask, AccessError> {
+    check_duration(new)?;
+    let break_glass = breaks_glass(&new.terms);
     let key = join_key(new, break_glass);
     if let Some(earlier) = joinable(connection, &key, now, done).await? {
         return Ok(earlier);
@@ -71,6 +73,26 @@ pub(super) async fn file(
         done.tell(connection, event).await?;
     }
     Ok(ask)
+}
+
+/// True when nobody needs to decide. Both must say so: a number alone could be a slip.
+pub(super) const fn breaks_glass(terms: &Terms) -> bool {
+    terms.breakglass && terms.approvals == 0
+}
+
+/// Refuses what no approval could make a grant, before people spend time on it.
+fn check_duration(new: &NewAsk) -> Result<(), AccessError> {
+    let Subject::Role { role, duration } = &new.subject else {
+        return Ok(());
+    };
+    grants::check_duration(*duration)?;
+    match new.terms.longest {
+        Some(longest) if *duration > longest => Err(AccessError::TooLong {
+            role: role.clone(),
+            longest,
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// The ask that stands for the same thing, unless its time is over.

@@ -258,7 +258,7 @@ async fn update(
     Ok(())
 }
 
-fn check_duration(duration: Duration) -> Result<(), AccessError> {
+pub(super) fn check_duration(duration: Duration) -> Result<(), AccessError> {
     if duration < Duration::from_secs(1) || duration > DURATION_MAX {
         return Err(AccessError::Duration);
     }

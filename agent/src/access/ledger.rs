@@ -32,6 +32,8 @@ pub(super) struct Ledger {
     pub(super) books: Books,
     history: Mutex<History>,
     changes: watch::Sender<u64>,
+    /// Ticks when something is in the outbox.
+    written: watch::Sender<u64>,
 }
 
 /// When history was looked through, and what came since.
@@ -49,6 +51,7 @@ impl Ledger {
             books: Books::default(),
             history: Mutex::default(),
             changes: watch::Sender::new(0),
+            written: watch::Sender::new(0),
         };
         let mut reader = ledger.reader().await?;
         ledger
@@ -61,6 +64,10 @@ impl Ledger {
 
     pub(super) fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
+    }
+
+    pub(super) fn written(&self) -> watch::Receiver<u64> {
+        self.written.subscribe()
     }
 
     pub(super) async fn reader(&self) -> Result<Reader, AccessError> {
@@ -145,6 +152,10 @@ impl Ledger {
         drop(history);
         for event in events {
             event.log();
+        }
+        if !events.is_empty() {
+            self.written
+                .send_modify(|count| *count = count.wrapping_add(1));
         }
         if events.iter().any(|event| event.kind.alters_verdicts()) {
             self.tick();

@@ -12,6 +12,8 @@
 pub mod ask;
 pub mod desk;
 pub mod grant;
+pub mod notify;
+pub mod redact;
 pub mod socket;
 
 mod asks;

@@ -23,6 +23,7 @@ pub use command::CommandError;
 pub use keypair::{KeyError, account_identifier};
 pub use oauth::{OauthError, Reason};
 pub use proof::Proof;
+pub(crate) use secret::Source;
 pub use secret::{Secret, SecretError};
 
 use crate::config;

@@ -91,7 +91,7 @@ pub enum SecretError {
 /// Files and systemd credentials are read once, while the daemon may still read them; to change
 /// one, restart. A command runs when its secret is needed and is older than its time to live.
 #[derive(Debug)]
-pub(super) enum Source {
+pub(crate) enum Source {
     Held(Secret),
     Command {
         argv: Vec<String>,
@@ -101,7 +101,7 @@ pub(super) enum Source {
 }
 
 impl Source {
-    pub(super) fn open(
+    pub(crate) fn open(
         source: &SecretSource,
         credentials_directory: Option<&Path>,
     ) -> Result<Self, SecretError> {
@@ -134,7 +134,7 @@ impl Source {
     }
 
     /// The secret, fresh enough. Callers that come at the same time share one run of the command.
-    pub(super) async fn secret(&self) -> Result<Secret, SecretError> {
+    pub(crate) async fn secret(&self) -> Result<Secret, SecretError> {
         match self {
             Self::Held(secret) => Ok(secret.clone()),
             Self::Command { argv, ttl, cache } => {

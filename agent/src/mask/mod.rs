@@ -10,8 +10,10 @@ mod proof;
 pub use proof::{Key, Masked, MaskedBody};
 
 use crate::snowflake::QueryId;
+use crate::snowflake::catalog::{self, Ask, Told};
 use crate::snowflake::chunk::{Capability, ChunkSet};
 use crate::snowflake::result::{self, Asked, ResultError};
+use crate::sql::ObjectName;
 use crate::upstream::{Unmasked, UnmaskedBody};
 
 /// Why an answer may not leave.
@@ -95,6 +97,16 @@ pub fn chunk(unmasked: Unmasked) -> Result<Masked, MaskError> {
             }))
         }
         (_status, UnmaskedBody::Json(_)) => Err(MaskError::Kind),
+    }
+}
+
+/// Reads the answer to a question of our own about an object: names, a kind, a view's text. No row
+/// of a table comes out of it, and nothing of it goes to a client.
+#[must_use]
+pub fn catalog(unmasked: Unmasked, ask: Ask, name: &ObjectName) -> Told {
+    match unmasked.open(&Key::new()) {
+        (_status, UnmaskedBody::Json(body)) => catalog::read(&body, ask, name),
+        (_status, UnmaskedBody::Chunk { .. }) => Told::Unclear,
     }
 }
 

@@ -65,7 +65,7 @@ impl<'a> Told<'a> {
 
     pub(super) fn held(&self, deciding: &BTreeSet<usize>, terms: &Terms) -> String {
         let waiting = self.refused().map(|(need, _)| shown(need));
-        let rules = self.rules(deciding);
+        let rules = cut(&self.rules(deciding), BYTES_MAX / 2);
         let groups = terms.approvers.iter().map(String::as_str);
         let who = match terms.approvals {
             0 => "nobody, but everybody is told".to_owned(),
@@ -199,7 +199,7 @@ pub(super) fn helpful_role(
         match helps(policies, &question, needs) {
             Some(Help::Allows) => return Some((role.clone(), terms)),
             Some(Help::Holds) => {
-                held.get_or_insert((role.clone(), terms));
+                held = held.or_else(|| Some((role.clone(), terms)));
             }
             None => {}
         }

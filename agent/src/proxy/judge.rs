@@ -12,10 +12,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::task::JoinSet;
 
-use super::caller::Question;
 use super::hold;
 use super::login;
 use super::opening::Exchange;
+use super::question::Question;
 use super::refusal::{Reason, Refusal};
 use super::running::{Judged, Statement};
 use super::services::{Services, Session};

@@ -6,11 +6,14 @@ use super::caller::Newcomer;
 use super::connection::Connection;
 use super::refusal::{Reason, Refusal};
 use super::services::Services;
+use crate::config::Credential;
 use crate::mask::{self, Masked};
 use crate::record::Recorded;
-use crate::session::{NewSession, OpenError, SessionId};
+use crate::session::{self, NewSession, OpenError, SessionId};
 use crate::snowflake::Operation;
-use crate::snowflake::login::{ClientTokens, client_answer};
+use crate::snowflake::login::{ClientTokens, LoginAnswer, client_answer};
+use crate::snowflake::result::SessionChanges;
+use crate::sql::SessionState;
 use crate::telemetry::ErrorChain;
 use crate::upstream::Target;
 
@@ -60,12 +63,14 @@ pub(super) async fn perform(
         .await?;
     // Only now is it proven that the address is Snowflake's: the certificate was verified.
     services.learn(connection.original.ip());
+    let state = begun(&answer, &credential);
     let new = NewSession {
         key: connection.key.clone(),
         account: account.name,
         credential: credential.name,
         client,
         snowflake_id: answer.session_id,
+        state,
         upstream: upstream.clone(),
     };
     let (session, tokens) = match services.sessions.open(new, Instant::now()) {
@@ -91,6 +96,34 @@ pub(super) async fn perform(
     };
     let masked = mask::ours(client_answer(&answer, &tokens));
     Ok((session.id, masked))
+}
+
+/// What names mean in a session that begins. The answer says it; where it is silent on a parameter,
+/// what the configuration asked for holds.
+fn begun(answer: &LoginAnswer, credential: &Credential) -> SessionState {
+    let names = SessionChanges {
+        database: answer.database.clone(),
+        schema: answer.schema.clone(),
+        warehouse: answer.warehouse.clone(),
+        role: answer.role.clone(),
+    };
+    let text = |value: &'_ str| value.trim_matches('"').to_owned();
+    let configured = credential.session_parameters.iter();
+    let parameters: Vec<(&str, String)> = configured
+        .map(|(name, value)| (name.as_str(), value.clone()))
+        .chain(
+            answer
+                .parameters
+                .iter()
+                .map(|(name, value)| (name.as_str(), text(value.get()))),
+        )
+        .collect();
+    session::at_login(
+        &names,
+        parameters
+            .iter()
+            .map(|(name, value)| (*name, value.as_str())),
+    )
 }
 
 fn no_room(error: OpenError) -> Refusal {

@@ -10,6 +10,7 @@
 //! `pipeline` is the page to read. Each kind of operation has its own file beside it.
 #![forbid(unsafe_code)]
 
+mod bounds;
 mod caller;
 mod chunk;
 mod connection;
@@ -19,12 +20,14 @@ mod house;
 mod judge;
 mod listener;
 mod login;
+mod lookup;
 mod metrics;
 mod opening;
 mod passthrough;
 mod perform;
 mod pipeline;
 mod probe;
+mod question;
 mod refusal;
 mod reply;
 mod room;

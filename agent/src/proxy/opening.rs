@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::caller::{Caller, Question};
+use super::caller::Caller;
 use super::connection::Connection;
+use super::question::Question;
 use super::refusal::{Asked, Reason, Refusal};
 use super::services::{Services, Session};
 use crate::access::{Ask, AskId};
@@ -33,6 +34,7 @@ pub(super) struct Exchange {
     message: Option<String>,
     query_id: Option<QueryId>,
     rows: Option<u64>,
+    bytes: Option<u64>,
     /// The id by which the client knows the query, when it is not the upstream's.
     shown: Option<QueryId>,
     /// The answer says that the query still runs.
@@ -64,6 +66,7 @@ impl Exchange {
             message: None,
             query_id: None,
             rows: None,
+            bytes: None,
             shown: None,
             in_progress: false,
             opened: None,
@@ -73,6 +76,12 @@ impl Exchange {
     pub(super) fn asks(&mut self, operation: &Operation) {
         self.operation = operation.name();
         self.detail = Some(Decided::of(operation, clock::now()));
+    }
+
+    /// Notes a request of ours, made because of a client's.
+    pub(super) fn asks_for_us(&mut self, purpose: &'static str, operation: &Operation) {
+        self.operation = purpose;
+        self.detail = Some(Decided::ours(purpose, operation, clock::now()));
     }
 
     /// Notes where a request went that is no operation. A path to a chunk is a secret.
@@ -187,10 +196,11 @@ impl Exchange {
     }
 
     /// What the upstream's answer says of itself.
-    pub(super) fn returned(&mut self, query_id: Option<QueryId>, rows: Option<u64>) {
+    pub(super) fn returned(&mut self, query_id: Option<QueryId>, rows: Option<u64>, bytes: u64) {
         self.services.metrics.rows.inc_by(rows.unwrap_or(0));
         self.query_id = query_id;
         self.rows = rows;
+        self.bytes = Some(bytes);
     }
 
     pub(super) const fn answered(&mut self) {
@@ -239,6 +249,7 @@ impl Exchange {
         let mut ending = Ending::new(self.outcome, clock::now(), duration);
         ending.query_id = self.query_id.take().map(|id| id.as_str().to_owned());
         ending.rows = self.rows;
+        ending.bytes = self.bytes;
         tracing::info!(
             target: "access",
             operation = self.operation,

@@ -70,6 +70,7 @@ async fn run(
         .metrics
         .decision_seconds
         .observe(decision.elapsed().as_secs_f64());
+    services.metrics.verdict(&verdict);
     let permit = match verdict {
         Verdict::Allow(permit) => permit,
         Verdict::Hold(hold) => {
@@ -86,6 +87,7 @@ async fn run(
     };
     let recorded = exchange.decided(permit).await?;
     if let Some(held) = hold::of(&caller, services, recorded.operation()) {
+        question.pause();
         return hold::attend(services, &held, recorded.operation(), exchange).await;
     }
     Box::pin(running::perform(

@@ -23,6 +23,7 @@ pub enum Reason {
     AuthenticatorRefused,
     BadRequest,
     BodyTooLarge,
+    BudgetUnknown,
     Bug,
     Cancelled,
     ChunkUnknown,
@@ -37,6 +38,9 @@ pub enum Reason {
     NotExecuting,
     RecorderFailed,
     RequestIdReused,
+    ResultTooLarge,
+    SessionBusy,
+    StatementTimeout,
     /// What was judged before is judged otherwise now.
     RightLost,
     Stopping,
@@ -63,6 +67,7 @@ impl Reason {
             Self::AuthenticatorRefused => "authenticator_refused",
             Self::BadRequest => "bad_request",
             Self::BodyTooLarge => "body_too_large",
+            Self::BudgetUnknown => "budget_unknown",
             Self::Bug => "bug",
             Self::Cancelled => "cancelled",
             Self::ChunkUnknown => "chunk_unknown",
@@ -77,6 +82,9 @@ impl Reason {
             Self::NotExecuting => "not_executing",
             Self::RecorderFailed => "recorder_failed",
             Self::RequestIdReused => "request_id_reused",
+            Self::ResultTooLarge => "result_too_large",
+            Self::SessionBusy => "session_busy",
+            Self::StatementTimeout => "statement_timeout",
             Self::RightLost => "right_lost",
             Self::Stopping => "stopping",
             Self::TokenExpired => "token_expired",
@@ -176,7 +184,9 @@ impl Refusal {
             }
             Reason::Cancelled => ("000604", "57014"),
             Reason::NotExecuting => ("000605", "57014"),
-            Reason::ApprovalExpired | Reason::UpstreamTimeout => error::TIMED_OUT,
+            Reason::ApprovalExpired | Reason::StatementTimeout | Reason::UpstreamTimeout => {
+                error::TIMED_OUT
+            }
             Reason::Stopping | Reason::UpstreamAnswer | Reason::UpstreamUnreachable => {
                 error::UPSTREAM_FAILED
             }
@@ -184,6 +194,7 @@ impl Refusal {
             | Reason::ApprovalDenied
             | Reason::ApprovalNeeded
             | Reason::AuthenticatorRefused
+            | Reason::BudgetUnknown
             | Reason::Bug
             | Reason::ChunkUnknown
             | Reason::CredentialUnavailable
@@ -195,6 +206,8 @@ impl Refusal {
             | Reason::LimitReached
             | Reason::MasterExpired
             | Reason::RecorderFailed
+            | Reason::ResultTooLarge
+            | Reason::SessionBusy
             | Reason::RightLost
             | Reason::TokenExpired
             | Reason::TokenUnknown

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use super::caller::{Caller, Question};
+use super::caller::Caller;
 use super::connection::Connection;
 use super::opening::Exchange;
 use super::perform;
+use super::question::Question;
 use super::refusal::{Reason, Refusal};
 use super::services::{Services, Session};
 use crate::mask::Masked;
@@ -54,7 +55,9 @@ pub(super) async fn perform(
         (Caller::Known(_), Operation::Result(id)) => services.state.running.by_query(id),
         _ => None,
     };
-    let work = perform::perform(connection, services, caller, recorded, exchange);
+    let work = perform::perform(
+        connection, services, caller, question, approved, recorded, exchange,
+    );
     let Some(statement) = statement else {
         let masked = Box::pin(work).await?;
         if let Some(session) = exchange

@@ -18,6 +18,7 @@ use super::probe::Probes;
 use super::room::{Room, Shares};
 use super::running::Running;
 use crate::access::Desk;
+use crate::catalog::Catalog;
 use crate::clock;
 use crate::config::{Account, Config, Scope};
 use crate::credential::Credentials;
@@ -61,6 +62,7 @@ pub struct Services {
     pub upstream: Upstream,
     pub sessions: Registry<UpstreamSession>,
     pub results: Results,
+    pub catalog: Catalog,
     pub chunks: Chunks,
     pub state: State,
 }

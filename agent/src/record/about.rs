@@ -5,6 +5,7 @@
 
 use serde::Serialize;
 
+use super::facts::RecordedFacts;
 use crate::access::AskId;
 use crate::identity::Principal;
 use crate::snowflake::{Abort, Operation};
@@ -69,6 +70,9 @@ pub struct Decided {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credential: Option<String>,
     operation: &'static str,
+    /// A request of the daemon's own: what it was for.
+    #[serde(skip)]
+    purpose: Option<&'static str>,
     /// Where a request went that is no operation; without its query, which may hold anything.
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<String>,
@@ -102,18 +106,24 @@ struct Statement {
     cut_from: Option<usize>,
 }
 
-#[derive(Clone, Debug, Serialize)]
-struct RecordedFacts {
-    kinds: Vec<String>,
-    effects: Vec<&'static str>,
-}
-
 impl Decided {
     /// Takes from an operation what is recorded of it.
     #[must_use]
     pub fn of(operation: &Operation, time: jiff::Timestamp) -> Self {
         let mut decided = Self {
             time,
+            ..Self::default()
+        };
+        decided.describe(operation);
+        decided
+    }
+
+    /// Does the same for a request of the daemon's own, which is recorded under its purpose.
+    #[must_use]
+    pub fn ours(purpose: &'static str, operation: &Operation, time: jiff::Timestamp) -> Self {
+        let mut decided = Self {
+            time,
+            purpose: Some(purpose),
             ..Self::default()
         };
         decided.describe(operation);
@@ -134,10 +144,7 @@ impl Decided {
     /// Adds what analysis found.
     #[must_use]
     pub fn with_facts(mut self, facts: &Facts) -> Self {
-        self.facts = Some(RecordedFacts {
-            kinds: facts.kinds.clone(),
-            effects: facts.effects.iter().map(|effect| effect.name()).collect(),
-        });
+        self.facts = Some(RecordedFacts::of(facts));
         self
     }
 
@@ -153,7 +160,7 @@ impl Decided {
 
     /// Takes over what is recorded of an operation.
     pub(super) fn describe(&mut self, operation: &Operation) {
-        self.operation = operation.name();
+        self.operation = self.purpose.unwrap_or(operation.name());
         match operation {
             Operation::Query(query) => {
                 self.request = Some(query.request_id.0.clone());

@@ -6,6 +6,7 @@
 //! [`renew`] write the answers that are ours.
 #![forbid(unsafe_code)]
 
+pub mod catalog;
 pub mod chunk;
 mod envelope;
 pub mod error;

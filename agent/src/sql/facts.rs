@@ -142,7 +142,7 @@ pub struct Object {
 }
 
 /// One thing that a statement does to one object. The effect says the part that the object has in
-/// it: read, inserted into, created.
+/// it: read, inserted into, created. An integration has the effect of what it is used for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Access {
     pub effect: Effect,

@@ -13,20 +13,20 @@ use crate::identity::PrincipalKey;
 use crate::policy::Terms;
 
 /// A desk in a directory of its own.
-pub(super) struct Place {
-    pub(super) dir: tempfile::TempDir,
-    pub(super) desk: Desk,
+pub(crate) struct Place {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) desk: Desk,
 }
 
 impl Place {
-    pub(super) async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let desk = Desk::open(&dir.path().join("access.db")).await.unwrap();
         Self { dir, desk }
     }
 
     /// Closes the store and opens it again, as a new daemon would.
-    pub(super) async fn reopen(self) -> Self {
+    pub(crate) async fn reopen(self) -> Self {
         let Self { dir, desk } = self;
         drop(desk);
         let desk = Desk::open(&dir.path().join("access.db")).await.unwrap();
@@ -35,11 +35,11 @@ impl Place {
 }
 
 /// So many seconds after some day.
-pub(super) fn at(seconds: i64) -> Timestamp {
+pub(crate) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + seconds).unwrap()
 }
 
-pub(super) fn asker() -> Asker {
+pub(crate) fn asker() -> Asker {
     Asker {
         workload: "etl".to_owned(),
         anchor: "/agents/etl".to_owned(),
@@ -51,20 +51,20 @@ pub(super) fn asker() -> Asker {
     }
 }
 
-pub(super) fn key() -> PrincipalKey {
+pub(crate) fn key() -> PrincipalKey {
     PrincipalKey::for_test("etl")
 }
 
-pub(super) fn terms(approvals: u32) -> Terms {
+pub(crate) fn terms(approvals: u32) -> Terms {
     Terms {
         approvers: BTreeSet::from(["data-stewards".to_owned()]),
         approvals,
         wait: Duration::from_secs(1_800),
-        freeze: false,
+        ..Terms::default()
     }
 }
 
-pub(super) fn statement(digest: &str) -> NewAsk {
+pub(crate) fn statement(digest: &str) -> NewAsk {
     NewAsk {
         subject: Subject::Statement(HeldStatement {
             session: "s1".to_owned(),
@@ -84,7 +84,7 @@ pub(super) fn statement(digest: &str) -> NewAsk {
     }
 }
 
-pub(super) fn role(minutes: u64) -> NewAsk {
+pub(crate) fn role(minutes: u64) -> NewAsk {
     NewAsk {
         subject: Subject::Role {
             role: "sales-reader".to_owned(),
@@ -96,7 +96,7 @@ pub(super) fn role(minutes: u64) -> NewAsk {
     }
 }
 
-pub(super) fn vote(person: &str, uid: u32, approves: bool) -> Vote {
+pub(crate) fn vote(person: &str, uid: u32, approves: bool) -> Vote {
     Vote {
         person: person.to_owned(),
         uid,

@@ -6,10 +6,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::super::caller::{Caller, Question};
+use super::super::caller::Caller;
 use super::super::connection::Connection;
 use super::super::judge::{self, Rights};
 use super::super::opening::Exchange;
+use super::super::question::Question;
 use super::super::refusal::{Reason, Refusal};
 use super::super::running;
 use super::super::services::{Services, Session};
@@ -262,6 +263,19 @@ impl Case {
         ask: Option<&Ask>,
         operation: Operation,
     ) -> Result<Masked, Refusal> {
+        self.question.resume(&self.services, &self.session).await?;
+        let outcome = Box::pin(self.perform_in_turn(exchange, ask, operation)).await;
+        // Refused before it was sent, it still has its turn.
+        self.question.pause();
+        outcome
+    }
+
+    async fn perform_in_turn(
+        &self,
+        exchange: &mut Exchange,
+        ask: Option<&Ask>,
+        operation: Operation,
+    ) -> Result<Masked, Refusal> {
         let permit = self.permit(exchange, ask, operation).await?;
         let recorded = exchange.decided(permit).await?;
         Box::pin(running::perform(
@@ -356,6 +370,8 @@ impl Case {
             | AccessError::TooManyGrants
             | AccessError::Over { .. }
             | AccessError::Duration
+            | AccessError::NeedsDecision
+            | AccessError::TooLong { .. }
             | AccessError::TooManyPrincipals => {
                 tracing::error!(error = %ErrorChain(&error), "ask not filed");
                 words::unavailable()

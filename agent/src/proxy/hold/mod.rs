@@ -22,17 +22,18 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::caller::{Caller, Question};
+use super::caller::Caller;
 use super::connection::Connection;
 use super::judge;
 use super::opening::Exchange;
+use super::question::Question;
 use super::refusal::{Reason, Refusal};
 use super::services::{Services, Session};
 use crate::access::AskState;
 use crate::http::CanonicalRequest;
 use crate::mask::{self, Masked};
 use crate::policy::{self, Denial};
-use crate::session::{self, Cancelled, NewHold, Told, statement_digest};
+use crate::session::{self, Cancelled, NewHold, Terms, Told, statement_digest};
 use crate::snowflake::progress::{self, Standing};
 use crate::snowflake::{Abort, Operation, Query, QueryId};
 use crate::telemetry::ErrorChain;
@@ -65,6 +66,8 @@ pub(super) async fn wait(
     can_wait: bool,
     exchange: &mut Exchange,
 ) -> Result<Masked, Refusal> {
+    // The session's other statements do not wait for people.
+    question.pause();
     let (Caller::Known(session), Some(query)) = (caller, hold.operation().query().cloned()) else {
         exchange.held(&hold, None);
         return Err(Refusal::new(
@@ -100,9 +103,13 @@ pub(super) async fn wait(
     })?;
     if is_new {
         // An id of ours is nobody's yet.
-        let owned = services
-            .results
-            .own(&held.id, &connection.key, &session.account, now);
+        let owned = services.results.own(
+            &held.id,
+            &connection.key,
+            &session.account,
+            &Terms::default(),
+            now,
+        );
         if !owned {
             return Err(Refusal::new(Reason::Bug, "the query id is taken"));
         }
