@@ -4,17 +4,18 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use sqlparser::ast::Statement;
-use sqlparser::dialect::SnowflakeDialect;
-use sqlparser::parser::Parser;
 
 use super::scope::{Names, Scope};
 use super::shape::{Output, Rest, Shape};
 use super::taint::{Gather, Taint};
 use super::{Walker, Yield};
 use crate::sql::context::{Lookup, Relation, SessionState};
+use crate::sql::cursor::Piece;
 use crate::sql::facts::{Effect, ObjectKind};
+use crate::sql::lexer::lex;
 use crate::sql::name::ObjectName;
-use crate::sql::scan::scan;
+use crate::sql::parse::{Parsed, parse};
+use crate::sql::split;
 
 /// Views over views over views: people's are rarely deeper than five.
 const VIEWS_OPEN_MAX: usize = 16;
@@ -95,7 +96,7 @@ impl Walker<'_> {
         if self.views_open >= VIEWS_OPEN_MAX || self.views_walked >= VIEWS_WALKED_MAX {
             return unknown("is one of too many that are nested");
         }
-        let Some(statement) = parse(text) else {
+        let Some(statement) = understand(text) else {
             return unknown("has a definition that is not understood");
         };
         self.views_walked += 1;
@@ -124,11 +125,20 @@ impl Walker<'_> {
     }
 }
 
-/// Parses one query, within the limits that keep the parser from overflowing its stack.
-fn parse(text: &str) -> Option<Statement> {
-    let mut lexemes = Vec::new();
-    scan(text, &mut lexemes).ok()?;
-    let mut statements = Parser::parse_sql(&SnowflakeDialect {}, text).ok()?;
-    let statement = statements.pop()?;
-    statements.is_empty().then_some(statement)
+/// Parses one statement, read as strictly as a client's own.
+fn understand(text: &str) -> Option<Box<Statement>> {
+    let mut tokens = Vec::new();
+    lex(text, &mut tokens).ok()?;
+    let whole = Piece {
+        text,
+        tokens: &tokens,
+    };
+    let pieces = split::statements(whole);
+    let [piece] = pieces.as_slice() else {
+        return None;
+    };
+    match parse(*piece) {
+        Parsed::Tree(statement) => Some(statement),
+        Parsed::Gap | Parsed::Disagreement => None,
+    }
 }
