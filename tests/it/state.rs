@@ -103,7 +103,8 @@ fn names_follow_the_session() {
             ("select * from identifier($t)", denied()),
             ("set t = 'people'", json!(1)),
             ("select * from identifier($t)", json!(5)),
-            ("select * from \"cards\"", json!("missing")),
+            // Another table by its name, though the stand-in finds the same one.
+            ("select * from \"cards\"", json!(4)),
             (
                 "alter session set quoted_identifiers_ignore_case = true",
                 json!(1),
@@ -188,6 +189,9 @@ fn a_view_is_asked_about_once_and_its_columns_keep_their_labels() {
             "create view demo.public.more as select number, code as c from demo.public.codes",
         ],
     );
+    // Whoever made the views was asked about as well: a session sees its own tables for itself.
+    let asked = |name: &str| bench.executions(&format!("SHOW VIEWS LIKE '{name}'"));
+    let before = asked("CODES");
     check(
         &bench,
         &[
@@ -198,8 +202,7 @@ fn a_view_is_asked_about_once_and_its_columns_keep_their_labels() {
             ("select number from more where c like '0%'", denied()),
         ],
     );
-    assert_eq!(bench.executions("SHOW VIEWS LIKE 'CODES'"), 1);
-    assert_eq!(bench.executions("SHOW VIEWS LIKE 'MORE'"), 1);
+    assert_eq!((asked("CODES"), asked("MORE")), (before + 1, 1));
     // Each question is an entry of its own, permitted by no policy of a file.
     let frames = bench.await_frames(|frames| {
         let is_ours = |frame: &&tests::record::Frame| {
@@ -224,7 +227,7 @@ fn a_view_is_asked_about_once_and_its_columns_keep_their_labels() {
         &bench,
         &[("select number from codes where code like 'L%'", json!(2))],
     );
-    assert_eq!(bench.executions("SHOW VIEWS LIKE 'CODES'"), 2);
+    assert_eq!(asked("CODES"), before + 2);
     bench.assert_record_is_whole();
 }
 
