@@ -2,6 +2,7 @@
 
 mod asks;
 mod budgets;
+mod faults;
 mod grants;
 mod kill;
 
