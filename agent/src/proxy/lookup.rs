@@ -79,12 +79,18 @@ pub(super) async fn complete(
     Ok(Some(facts))
 }
 
-/// Whether anything depends on columns and definitions: labels, policies that speak of lineage, or
-/// a search path by which a name can be one of several.
+/// Whether anything depends on columns and definitions: labels, or a search path by which a bare
+/// name can be one of several. By Snowflake's default it is looked for in `PUBLIC`, too.
 fn matters(services: &Services, sight: &Sight) -> bool {
-    let path = &sight.snapshot.session.search_path;
-    path.as_ref().is_some_and(|path| !path.is_empty())
-        || services.policies.snapshot().needs_catalog()
+    let session = &sight.snapshot.session;
+    let has_one_place = match &session.search_path {
+        None => session
+            .schema
+            .as_deref()
+            .is_none_or(|schema| schema == "PUBLIC"),
+        Some(path) => path.len() < 2,
+    };
+    !has_one_place || services.policies.snapshot().needs_catalog()
 }
 
 async fn ask_about(
