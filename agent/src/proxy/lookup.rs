@@ -165,10 +165,8 @@ async fn ask(
     };
     session.state.interrupted();
     let tag = services.query_tag(connection, Some(session), recorded.entry(), None);
-    let answer = services
-        .upstream
-        .send(recorded, &session.upstream, &tag)
-        .await;
+    let sending = services.upstream.send(recorded, &session.upstream, &tag);
+    let answer = Box::pin(sending).await;
     match exchange.end(answer.map_err(Refusal::from)) {
         Ok(unmasked) => mask::catalog(unmasked, what, name),
         Err(_refused) => Told::Unclear,
