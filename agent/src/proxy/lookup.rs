@@ -109,7 +109,7 @@ async fn ask_about(
         (Told::Absent, _) => Lookup::Absent,
         (Told::Columns(columns), Told::Kind(kind)) if kind == "TABLE" => known(columns, None),
         (Told::Columns(columns), Told::Kind(kind)) if kind == "VIEW" => {
-            match ask(Ask::Definition).await {
+            match Box::pin(ask(Ask::Definition)).await {
                 Told::Definition(text) => match definition::query_of(&text) {
                     Some(query) => known(columns, Some(query.to_owned())),
                     None => Lookup::Unknown,
