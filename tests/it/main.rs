@@ -36,4 +36,6 @@ mod requests;
 #[cfg(test)]
 mod secrets;
 #[cfg(test)]
+mod state;
+#[cfg(test)]
 mod upstream;

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::output::Output;
 use super::{Cli, Command, dispatch, exit_code, init, status};
-use crate::admin::{LinkStatus, PolicyStatus, RecorderStatus, ScopeStatus, Status};
+use crate::admin::{HoldStatus, LinkStatus, PolicyStatus, RecorderStatus, ScopeStatus, Status};
 use crate::policy;
 use crate::tls::Authority;
 
@@ -232,6 +232,14 @@ fn status_is_a_table_that_shouts_what_is_wrong() {
             entries: 12,
             segment: String::new(),
         },
+        holds: vec![HoldStatus {
+            ask: Some("ask-7k3m9q2f".to_owned()),
+            workload: "etl".to_owned(),
+            session: "s3".to_owned(),
+            query: "00000000-0000-0000-0000-000000000011".to_owned(),
+            seconds: 754,
+            frozen: true,
+        }],
         policy: PolicyStatus {
             version: "9f86d081".to_owned(),
             policies: 3,

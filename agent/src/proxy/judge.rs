@@ -12,17 +12,16 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::task::JoinSet;
 
+use super::chunk;
 use super::hold;
 use super::login;
-use super::opening::Exchange;
-use super::question::Question;
 use super::refusal::{Reason, Refusal};
 use super::running::{Judged, Statement};
 use super::services::{Services, Session};
 use crate::access::AccessError;
 use crate::clock;
 use crate::identity::PrincipalKey;
-use crate::policy::{self, Demand, Judgement, PolicySet, Usage, Verdict};
+use crate::policy::{self, Demand, Judgement, PolicySet, Usage};
 use crate::session::SessionId;
 use crate::shutdown::Shutdown;
 use crate::snowflake::{Abort, Operation};
@@ -214,7 +213,8 @@ async fn each_statement(services: &Arc<Services>) {
                 aborts.join_next().await;
             }
             let (services, message) = (Arc::clone(services), message.to_owned());
-            aborts.spawn(async move { revoke(&services, &statement, &message).await });
+            let work = async move { revoke(&services, &statement, &message).await };
+            aborts.spawn(Box::pin(work));
         }
         // A thousand of them must not keep a worker from serving.
         tokio::task::yield_now().await;
@@ -249,7 +249,7 @@ async fn revoke(services: &Arc<Services>, statement: &Arc<Statement>, message: &
         "statement stopped: it is no longer permitted"
     );
     // Its refusal says so in the log and the record; one that has ended is as good as stopped.
-    drop(abort(services, statement).await);
+    drop(Box::pin(abort(services, statement)).await);
 }
 
 /// Cancels a statement at Snowflake: an operation of ours.
@@ -266,29 +266,9 @@ pub(super) async fn abort(
         ..
     } = &statement.case;
     let operation = Operation::Abort(Abort::Request(statement.request.clone()));
-    let mut exchange = Exchange::open(connection, services);
-    exchange.asks(&operation);
-    exchange.belongs_to(session);
-    let question = Question::without_facts(session);
-    let policies = services.policies.snapshot();
-    let permit = match policy::evaluate(&policies, &question.view(connection), operation) {
-        Verdict::Allow(permit) => permit,
-        Verdict::Hold(hold) => {
-            return exchange.end(Err(Refusal::new(Reason::Bug, hold.message)));
-        }
-        Verdict::Deny(denial) => {
-            exchange.denied(&denial);
-            let refusal = Refusal::new(Reason::DeniedByPolicy, denial.message);
-            return exchange.end(Err(refusal));
-        }
-    };
-    let recorded = match exchange.decided(permit).await {
-        Ok(recorded) => recorded,
-        Err(refusal) => return exchange.end(Err(refusal)),
-    };
-    let sent = services
-        .upstream
-        .send(recorded, &session.upstream, "")
-        .await;
+    let decided = chunk::decide(connection, services, session, operation);
+    let (recorded, exchange) = Box::pin(decided).await?;
+    let sending = services.upstream.send(recorded, &session.upstream, "");
+    let sent = Box::pin(sending).await;
     exchange.end(sent.map(drop).map_err(Refusal::from))
 }

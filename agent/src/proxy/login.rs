@@ -9,7 +9,7 @@ use super::services::Services;
 use crate::config::Credential;
 use crate::mask::{self, Masked};
 use crate::record::Recorded;
-use crate::session::{self, NewSession, OpenError, SessionId};
+use crate::session::{self, NewSession, OpenError, SessionId, Tokens};
 use crate::snowflake::Operation;
 use crate::snowflake::login::{ClientTokens, LoginAnswer, client_answer};
 use crate::snowflake::result::SessionChanges;
@@ -88,14 +88,18 @@ pub(super) async fn perform(
         credential = session.credential,
         "session opened"
     );
+    Ok((session.id, told(&answer, &tokens)))
+}
+
+/// What the client is told: our tokens in the place of Snowflake's.
+fn told(answer: &LoginAnswer, tokens: &Tokens) -> Masked {
     let tokens = ClientTokens {
         session_token: tokens.session.as_str(),
         master_token: tokens.master.as_str(),
         validity: tokens.session_validity,
         master_validity: tokens.master_validity,
     };
-    let masked = mask::ours(client_answer(&answer, &tokens));
-    Ok((session.id, masked))
+    mask::ours(client_answer(answer, &tokens))
 }
 
 /// What names mean in a session that begins. The answer says it; where it is silent on a parameter,

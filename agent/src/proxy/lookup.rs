@@ -79,12 +79,18 @@ pub(super) async fn complete(
     Ok(Some(facts))
 }
 
-/// Whether anything depends on columns and definitions: labels, policies that speak of lineage, or
-/// a search path by which a name can be one of several.
+/// Whether anything depends on columns and definitions: labels, or a search path by which a bare
+/// name can be one of several. By Snowflake's default it is looked for in `PUBLIC`, too.
 fn matters(services: &Services, sight: &Sight) -> bool {
-    let path = &sight.snapshot.session.search_path;
-    path.as_ref().is_some_and(|path| !path.is_empty())
-        || services.policies.snapshot().needs_catalog()
+    let session = &sight.snapshot.session;
+    let has_one_place = match &session.search_path {
+        None => session
+            .schema
+            .as_deref()
+            .is_none_or(|schema| schema == "PUBLIC"),
+        Some(path) => path.len() < 2,
+    };
+    !has_one_place || services.policies.snapshot().needs_catalog()
 }
 
 async fn ask_about(
@@ -103,7 +109,7 @@ async fn ask_about(
         (Told::Absent, _) => Lookup::Absent,
         (Told::Columns(columns), Told::Kind(kind)) if kind == "TABLE" => known(columns, None),
         (Told::Columns(columns), Told::Kind(kind)) if kind == "VIEW" => {
-            match ask(Ask::Definition).await {
+            match Box::pin(ask(Ask::Definition)).await {
                 Told::Definition(text) => match definition::query_of(&text) {
                     Some(query) => known(columns, Some(query.to_owned())),
                     None => Lookup::Unknown,
@@ -159,10 +165,8 @@ async fn ask(
     };
     session.state.interrupted();
     let tag = services.query_tag(connection, Some(session), recorded.entry(), None);
-    let answer = services
-        .upstream
-        .send(recorded, &session.upstream, &tag)
-        .await;
+    let sending = services.upstream.send(recorded, &session.upstream, &tag);
+    let answer = Box::pin(sending).await;
     match exchange.end(answer.map_err(Refusal::from)) {
         Ok(unmasked) => mask::catalog(unmasked, what, name),
         Err(_refused) => Told::Unclear,

@@ -88,7 +88,8 @@ async fn run(
     let recorded = exchange.decided(permit).await?;
     if let Some(held) = hold::of(&caller, services, recorded.operation()) {
         question.pause();
-        return hold::attend(services, &held, recorded.operation(), exchange).await;
+        let attend = hold::attend(services, &held, recorded.operation(), exchange);
+        return Box::pin(attend).await;
     }
     Box::pin(running::perform(
         connection, services, caller, &question, false, recorded, exchange,

@@ -65,13 +65,17 @@ pub(super) async fn perform(
             .and_then(|id| services.sessions.by_id(id))
         {
             services.state.logins.keep(session.id, judged(&session));
+            // Closed meanwhile, it has been forgotten already.
+            if services.sessions.by_id(session.id).is_none() {
+                services.state.logins.forget(session.id);
+            }
         }
         return Ok(masked);
     };
     // Dropped, the work is an exchange with the upstream whose answer nobody reads: it is stopped.
     let outcome = tokio::select! {
         biased;
-        refusal = statement.lost() => Err(refusal),
+        refusal = session::lost(statement.loss()) => Err(refusal),
         outcome = Box::pin(work) => outcome,
     };
     settle(services, &statement, exchange, &outcome);
@@ -98,6 +102,6 @@ fn settle(
 fn is_unanswered(reason: Reason) -> bool {
     matches!(
         reason,
-        Reason::UpstreamTimeout | Reason::UpstreamUnreachable
+        Reason::UpstreamAnswer | Reason::UpstreamTimeout | Reason::UpstreamUnreachable
     )
 }

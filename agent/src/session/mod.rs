@@ -24,6 +24,6 @@ pub use names::at_login;
 pub use registry::{NewSession, OpenError, Registry, Session, SessionId, TokenError, Tokens};
 pub use requests::{Admission, Requests, statement_digest};
 pub use results::{Judged, Owned, Results, Terms};
-pub use running::{Running, RunningFull, Statement};
+pub use running::{Running, RunningFull, Statement, lost};
 pub use state::State;
 pub use token::{Token, parse_authorization};

@@ -59,17 +59,23 @@ impl<C, E: Clone> Statement<C, E> {
         self.lost.borrow().is_some()
     }
 
-    /// Waits until it loses its right. Cancel-safe.
-    pub async fn lost(&self) -> E {
-        let mut lost = self.lost.subscribe();
-        loop {
-            if let Some(why) = lost.borrow_and_update().clone() {
-                return why;
-            }
-            // We hold the sender, so this ends with a change and not with an error.
-            if lost.changed().await.is_err() {
-                std::future::pending::<()>().await;
-            }
+    /// Tells when it loses its right.
+    #[must_use]
+    pub fn loss(&self) -> watch::Receiver<Option<E>> {
+        self.lost.subscribe()
+    }
+}
+
+/// Waits until a statement loses its right. Cancel-safe.
+pub async fn lost<E: Clone + Send + Sync>(mut loss: watch::Receiver<Option<E>>) -> E {
+    loop {
+        let why = loss.borrow_and_update().clone();
+        if let Some(why) = why {
+            return why;
+        }
+        if loss.changed().await.is_err() {
+            // The statement has ended: its right is of no interest any more.
+            std::future::pending::<()>().await;
         }
     }
 }
@@ -212,6 +218,7 @@ mod tests {
     use super::*;
     use crate::identity::PrincipalKey;
     use crate::session::{NewSession, Registry};
+    use crate::sql::SessionState;
 
     fn session() -> SessionId {
         let new = NewSession {
@@ -221,6 +228,7 @@ mod tests {
             client: String::new(),
             snowflake_id: 1,
             upstream: (),
+            state: SessionState::default(),
         };
         let now = tokio::time::Instant::now();
         Registry::new(10).open(new, now).unwrap().0.id
@@ -236,12 +244,12 @@ mod tests {
         let statement = running.start(session(), &request(1), ()).unwrap();
         let again = running.start(session(), &request(1), ()).unwrap();
         assert!(Arc::ptr_eq(&statement, &again), "a retry is no second run");
-        let waiting = tokio::spawn(async move { again.lost().await });
+        let waiting = tokio::spawn(lost(again.loss()));
         tokio::task::yield_now().await;
         assert!(statement.lose("revoked"));
         assert!(!statement.lose("expired"));
         assert_eq!(waiting.await.unwrap(), "revoked");
-        assert_eq!(statement.lost().await, "revoked");
+        assert_eq!(lost(statement.loss()).await, "revoked");
     }
 
     #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@ mod decide;
 mod explain;
 mod files;
 mod holds;
+mod matrix;
 mod messages;
 mod objects;
 mod packs;

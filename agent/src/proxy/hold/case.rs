@@ -14,10 +14,10 @@ use super::super::question::Question;
 use super::super::refusal::{Reason, Refusal};
 use super::super::running;
 use super::super::services::{Services, Session};
-use super::freezer::Frozen;
+use super::asks::Binding;
 use super::metrics::Outcome;
 use super::{Held, words};
-use crate::access::{AccessError, Ask, AskState, Asker, HeldStatement, NewAsk, Subject};
+use crate::access::{AccessError, Ask, AskState};
 use crate::clock;
 use crate::mask::Masked;
 use crate::policy::{self, Judgement, Permit, Terms, Verdict};
@@ -58,19 +58,12 @@ impl Standing {
     }
 }
 
-/// To whom an approval is bound, besides the principal, the account and the exact statement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Binding {
-    Session,
-    /// To nobody else: for drivers whose next run has another session.
-    Principal,
-}
-
 /// What is to be done with a statement that waited.
 enum Next {
     /// The policies are others now: people are asked again.
     File(Standing),
-    Send(Option<Ask>),
+    /// By the approval, or because policy allows it without one.
+    Send(Option<Box<Ask>>),
     End(Refusal),
 }
 
@@ -221,7 +214,7 @@ impl Case {
         Ok(match ask.state {
             AskState::Open if ask.expires > now => None,
             AskState::Open | AskState::Expired => Some(Next::End(words::expired(&ask))),
-            AskState::Approved => Some(Next::Send(Some(ask))),
+            AskState::Approved => Some(Next::Send(Some(Box::new(ask)))),
             AskState::Denied => Some(Next::End(words::denied(&ask))),
             // By its asker: whoever of us takes an ask back knows that nobody else waits under it.
             AskState::Withdrawn => Some(Next::End(words::withdrawn(&ask))),
@@ -346,148 +339,6 @@ impl Case {
         let mut exchange = Exchange::open(&self.connection, &self.services);
         let outcome = Box::pin(self.perform(&mut exchange, Some(&ask), operation)).await;
         exchange.end(outcome)
-    }
-
-    pub(super) async fn file(&self, standing: &Standing, binding: Binding) -> Result<Ask, Refusal> {
-        let (desk, now) = (&self.services.desk, clock::now());
-        let new = self.ask(standing, binding);
-        let filed = match standing.terms.breakglass {
-            true => desk.break_glass(new, now).await,
-            false => desk.ask(new, now).await,
-        };
-        filed.map_err(|error| match &error {
-            AccessError::TooManyAsks(_) | AccessError::TooManyAsksInAll => {
-                Refusal::new(Reason::LimitReached, error.to_string())
-            }
-            AccessError::Store { .. }
-            | AccessError::UnknownAsk(_)
-            | AccessError::UnknownGrant(_)
-            | AccessError::Closed { .. }
-            | AccessError::OwnAsk
-            | AccessError::VotedAlready(_)
-            | AccessError::OtherStatement
-            | AccessError::NotApproved { .. }
-            | AccessError::TooManyGrants
-            | AccessError::Over { .. }
-            | AccessError::Duration
-            | AccessError::NeedsDecision
-            | AccessError::TooLong { .. }
-            | AccessError::TooManyPrincipals => {
-                tracing::error!(error = %ErrorChain(&error), "ask not filed");
-                words::unavailable()
-            }
-        })
-    }
-
-    fn ask(&self, standing: &Standing, binding: Binding) -> NewAsk {
-        let workload = &self.connection.principal.workload;
-        let user = &self.connection.principal.user;
-        let facts = self.question.facts();
-        let names = |names: Vec<String>| -> Vec<String> {
-            let unique: std::collections::BTreeSet<String> = names.into_iter().collect();
-            unique.into_iter().collect()
-        };
-        let session = match binding {
-            Binding::Session => super::session_name(&self.services, &self.session),
-            Binding::Principal => format!("any of {}", self.connection.key.anchor),
-        };
-        let statement = HeldStatement {
-            session,
-            digest: self.digest.clone(),
-            text: self.text.clone(),
-            kinds: facts.map_or_else(Vec::new, |facts| facts.kinds.clone()),
-            effects: facts.map_or_else(Vec::new, |facts| {
-                facts
-                    .effects
-                    .iter()
-                    .map(|it| it.name().to_owned())
-                    .collect()
-            }),
-            objects: names(facts.map_or_else(Vec::new, |facts| {
-                let objects = facts.accesses.iter().map(|access| &access.object.name);
-                objects.flatten().map(ToString::to_string).collect()
-            })),
-            labels: Vec::new(),
-        };
-        NewAsk {
-            subject: Subject::Statement(statement),
-            asker: Asker {
-                workload: workload.name.clone(),
-                anchor: workload.anchor.clone(),
-                user: user.as_ref().map(|user| user.subject.clone()),
-                uid: workload.uid,
-                unit: workload.unit.clone(),
-                exe: workload
-                    .exe
-                    .as_ref()
-                    .map(|exe| exe.to_string_lossy().into_owned()),
-                host: self.services.state.host.clone(),
-            },
-            account: self.session.account.clone(),
-            reason: None,
-            terms: standing.terms.clone(),
-            policy_version: standing.policy_version.clone(),
-            message: standing.message.clone(),
-        }
-    }
-}
-
-impl Case {
-    /// Takes the ask back that it waits under, unless another execution waits under it too.
-    async fn withdraw(&self, held: &Arc<Held>) {
-        let Some(ask) = held.ask() else { return };
-        let others = self.services.state.holds.open_ones();
-        let shared = others
-            .iter()
-            .any(|other| other.id != held.id && other.ask().as_ref() == Some(&ask));
-        if shared {
-            return;
-        }
-        if let Err(error) = self.services.desk.withdraw(&ask, clock::now()).await {
-            tracing::warn!(error = %ErrorChain(&error), %ask, "ask not withdrawn");
-        }
-    }
-
-    /// Lets the workload stand still; one that may not be frozen waits as others do.
-    async fn freeze(&self, held: &Arc<Held>) -> Option<Thawing> {
-        let freezer = self.services.state.freezer.clone();
-        let metrics = self.services.metrics.holds.clone();
-        let anchor = self.connection.principal.workload.anchor.clone();
-        let work = tokio::task::spawn_blocking(move || freezer.freeze(&anchor, &metrics));
-        match work.await {
-            Ok(Ok(frozen)) => frozen.map(|frozen| Thawing::new(held, frozen)),
-            Ok(Err(error)) => {
-                tracing::error!(error = %ErrorChain(&error), "workload not frozen");
-                None
-            }
-            Err(error) => {
-                tracing::error!(%error, "workload not frozen");
-                None
-            }
-        }
-    }
-}
-
-/// A statement's client stands still until this is dropped.
-struct Thawing {
-    held: Arc<Held>,
-    frozen: Option<Frozen>,
-}
-
-impl Thawing {
-    fn new(held: &Arc<Held>, frozen: Frozen) -> Self {
-        held.freeze(true, Instant::now());
-        Self {
-            held: Arc::clone(held),
-            frozen: Some(frozen),
-        }
-    }
-}
-
-impl Drop for Thawing {
-    fn drop(&mut self) {
-        drop(self.frozen.take());
-        self.held.freeze(false, Instant::now());
     }
 }
 

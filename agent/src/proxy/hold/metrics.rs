@@ -48,15 +48,16 @@ impl Outcome {
     }
 
     /// The outcome that the reason of an end stands for.
-    pub(super) const fn of(reason: Reason) -> Self {
-        match reason {
-            Reason::ApprovalDenied => Self::Denied,
-            Reason::ApprovalExpired => Self::Expired,
-            Reason::Cancelled => Self::Cancelled,
-            Reason::DeniedByPolicy => Self::DeniedByPolicy,
-            Reason::Stopping => Self::Stopped,
-            _ => Self::Failed,
-        }
+    pub(super) fn of(reason: Reason) -> Self {
+        let known = [
+            (Reason::ApprovalDenied, Self::Denied),
+            (Reason::ApprovalExpired, Self::Expired),
+            (Reason::Cancelled, Self::Cancelled),
+            (Reason::DeniedByPolicy, Self::DeniedByPolicy),
+            (Reason::Stopping, Self::Stopped),
+        ];
+        let found = known.into_iter().find(|(it, _)| *it == reason);
+        found.map_or(Self::Failed, |(_, outcome)| outcome)
     }
 }
 

@@ -11,10 +11,12 @@
 //! Its client knows it by an id of ours for good: [`names`] puts the upstream's in its place
 //! wherever the client names it, and the answers are given back under ours.
 
+mod asks;
 mod case;
 mod freezer;
 mod metrics;
 mod names;
+mod still;
 mod words;
 
 use std::sync::Arc;
@@ -84,7 +86,7 @@ pub(super) async fn wait(
         text: words::shown(&query.text),
     };
     if !can_wait {
-        return without_waiting(case, hold, exchange).await;
+        return Box::pin(without_waiting(case, hold, exchange)).await;
     }
     let new = NewHold {
         id: QueryId::of_entry(exchange.number()),
@@ -113,18 +115,13 @@ pub(super) async fn wait(
         if !owned {
             return Err(Refusal::new(Reason::Bug, "the query id is taken"));
         }
-        let kept = held.clone();
+        let kept = Arc::clone(&held);
         let standing = case::Standing::of(&hold);
         let operation = Operation::Query(Box::new(query.clone()));
         tokio::spawn(case.drive(kept, standing, operation));
     }
-    let answer = attend(
-        services,
-        &held,
-        &Operation::Query(Box::new(query)),
-        exchange,
-    )
-    .await;
+    let operation = Operation::Query(Box::new(query));
+    let answer = Box::pin(attend(services, &held, &operation, exchange)).await;
     exchange.held(&hold, held.ask().as_ref());
     answer
 }
@@ -140,10 +137,10 @@ async fn without_waiting(
     exchange: &mut Exchange,
 ) -> Result<Masked, Refusal> {
     let standing = case::Standing::of(&hold);
-    let ask = case.file(&standing, case::Binding::Principal).await?;
+    let ask = case.file(&standing, asks::Binding::Principal).await?;
     exchange.held(&hold, Some(&ask.id));
     if ask.state == AskState::Approved && ask.policy_version == standing.policy_version {
-        return case.run_approved(ask, hold.into_operation()).await;
+        return Box::pin(case.run_approved(ask, hold.into_operation())).await;
     }
     case.services.metrics.holds.cannot_wait();
     Err(words::come_again(&standing.message, &ask))
@@ -182,7 +179,7 @@ pub(super) async fn attend(
     exchange.shown_as(held.id.clone());
     match operation {
         Operation::Monitor(_) => Ok(mask::ours(monitored(held))),
-        Operation::Abort(_) => cancel(services, held).await,
+        Operation::Abort(_) => Box::pin(cancel(services, held)).await,
         Operation::Query(query) => poll(services, held, is_detached(query)).await,
         Operation::Result(_)
         | Operation::Login(_)
@@ -258,7 +255,7 @@ async fn cancel(services: &Arc<Services>, held: &Arc<Held>) -> Result<Masked, Re
             let (Some(_), Some(statement)) = (session, running) else {
                 return Err(words::not_executing());
             };
-            judge::abort(services, &statement).await?;
+            Box::pin(judge::abort(services, &statement)).await?;
             Ok(mask::ours(crate::snowflake::error::done()))
         }
         Cancelled::NotExecuting => Err(words::not_executing()),

@@ -1,6 +1,10 @@
+use std::time::Duration;
+
+use super::held::GONE_AFTER;
 use super::*;
 use crate::identity::PrincipalKey;
 use crate::session::{NewSession, Registry};
+use crate::sql::SessionState;
 
 type Answers = Holds<&'static str, &'static str>;
 
@@ -15,6 +19,7 @@ fn session(number: usize) -> SessionId {
             client: String::new(),
             snowflake_id: 1,
             upstream: (),
+            state: SessionState::default(),
         };
         id = Some(registry.open(new, Instant::now()).unwrap().0.id);
     }
@@ -180,7 +185,7 @@ async fn an_answer_that_nobody_comes_for_is_let_go() {
     assert!(held.send());
     held.sent(None, Ok("rows"));
     holds.sweep(Instant::now() + GONE_AFTER - Duration::from_secs(1));
-    assert!(matches!(held.lock().phase, Phase::Answered(_)));
+    assert!(held.has_answer());
     holds.sweep(Instant::now() + GONE_AFTER);
     assert_eq!(held.tell(), Told::Elsewhere);
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::snowflake::Query;
 use crate::sql::facts::Effect;
 
 fn begun() -> Arc<State> {

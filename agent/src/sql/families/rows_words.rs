@@ -103,7 +103,7 @@ pub(super) const KEYWORDS: [&str; 98] = [
 ];
 
 /// Words that can stand before a bracket and call nothing.
-pub(super) const BRACKET_WORDS: [&str; 83] = [
+pub(super) const BRACKET_WORDS: [&str; 84] = [
     "ADD",
     "ALL",
     "AND",
@@ -155,6 +155,7 @@ pub(super) const BRACKET_WORDS: [&str; 83] = [
     "OVER",
     "PARTITION",
     "PATTERN",
+    "PERMUTE",
     "PIVOT",
     "QUALIFY",
     "RECURSIVE",

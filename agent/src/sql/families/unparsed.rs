@@ -176,6 +176,14 @@ fn add_stages(finding: &mut Finding, piece: Piece<'_>, scope: Scope<'_>) -> Resu
     Ok(())
 }
 
+/// True after `WITH t`, at the columns of `t (a, b) AS (…)`.
+fn is_table_of_query(before: Option<&Token<'_>>, columns: Piece<'_>) -> bool {
+    let may_begin =
+        before.is_some_and(|before| before.is_any(&["WITH", "RECURSIVE"]) || before.is_symbol(','));
+    let mut cursor = Cursor::new(columns);
+    may_begin && cursor.brackets().is_some() && cursor.take(&["AS"]) && cursor.take_symbol('(')
+}
+
 /// Adds what is called: code, unless it is known to be built in.
 pub(super) fn calls(finding: &mut Finding, piece: Piece<'_>, scope: Scope<'_>) {
     let mut at = 0;
@@ -197,16 +205,14 @@ pub(super) fn calls(finding: &mut Finding, piece: Piece<'_>, scope: Scope<'_>) {
         // `model!METHOD( … )`: the model is named before the mark.
         let is_method = before.is_some_and(|before| before.is_symbol('!'));
         let is_syntax = length == 1 && (token.is_any(&BRACKET_WORDS) || token.is_any(&TYPES));
-        if is_syntax && !is_method {
+        let is_target = before.is_some_and(|before| before.is("INTO"));
+        if (is_syntax || is_target || is_table_of_query(before, piece.from(at))) && !is_method {
             continue;
         }
-        let name = match Cursor::new(words).raw_name(scope) {
-            Ok(name) => name,
-            // More parts than an object has: no call that Snowflake knows.
-            Err(_) => {
-                finding.account(Effect::Execute);
-                continue;
-            }
+        // More parts than an object has: no call that Snowflake knows.
+        let Ok(name) = Cursor::new(words).raw_name(scope) else {
+            finding.account(Effect::Execute);
+            continue;
         };
         if is_method {
             finding.account(Effect::Execute);

@@ -53,6 +53,7 @@ fn limits() -> Limits {
         request_body_bytes_max: 1 << 20,
         response_body_bytes_max: 64 * 1024,
         upstream_timeout: Duration::from_secs(20),
+        hold_poll: Duration::from_secs(40),
     }
 }
 
