@@ -9,7 +9,7 @@ use super::services::Services;
 use crate::config::Credential;
 use crate::mask::{self, Masked};
 use crate::record::Recorded;
-use crate::session::{self, NewSession, OpenError, SessionId};
+use crate::session::{self, NewSession, OpenError, SessionId, Tokens};
 use crate::snowflake::Operation;
 use crate::snowflake::login::{ClientTokens, LoginAnswer, client_answer};
 use crate::snowflake::result::SessionChanges;

@@ -178,8 +178,8 @@ fn add_stages(finding: &mut Finding, piece: Piece<'_>, scope: Scope<'_>) -> Resu
 
 /// True after `WITH t`, at the columns of `t (a, b) AS (…)`.
 fn is_table_of_query(before: Option<&Token<'_>>, columns: Piece<'_>) -> bool {
-    let may_begin = before
-        .is_some_and(|before| before.is_any(&["WITH", "RECURSIVE"]) || before.is_symbol(','));
+    let may_begin =
+        before.is_some_and(|before| before.is_any(&["WITH", "RECURSIVE"]) || before.is_symbol(','));
     let mut cursor = Cursor::new(columns);
     may_begin && cursor.brackets().is_some() && cursor.take(&["AS"]) && cursor.take_symbol('(')
 }

@@ -471,9 +471,16 @@ fn zz_time() {
         let statements = parse(sql);
         let started = std::time::Instant::now();
         let c = Context::default();
-        for s in &statements { walk(s, &c); }
+        for s in &statements {
+            walk(s, &c);
+        }
         times.push(started.elapsed());
     }
     times.sort();
-    println!("TPCDS p50 {:?} p95 {:?} max {:?}", times[times.len()/2], times[times.len()*95/100], times.last());
+    println!(
+        "TPCDS p50 {:?} p95 {:?} max {:?}",
+        times[times.len() / 2],
+        times[times.len() * 95 / 100],
+        times.last()
+    );
 }
