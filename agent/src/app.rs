@@ -10,13 +10,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 
 use crate::access::Desk;
+use crate::access::notify::{self, Notifier, NotifyError};
 use crate::access::socket::{self, Counter};
 use crate::admin::{self, Admin};
+use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::credential::Credentials;
 use crate::identity::Identifier;
@@ -28,6 +30,7 @@ use crate::record::Recorder;
 use crate::session::{Chunks, Registry, Results};
 use crate::shutdown::{self, Shutdown};
 use crate::sql::Analyst;
+use crate::telemetry::ErrorChain;
 use crate::tls::{Authority, SnowflakeNames, Terminator, client};
 use crate::upstream::{self, Upstream};
 
@@ -53,6 +56,7 @@ async fn serve(config: Config) -> Result<()> {
     let listeners = Listeners::bind().context("binding the listeners")?;
     let mut kernel = Kernel::load(&config.kernel, &config.scopes).context("loading eBPF")?;
     let parts = Parts::build(&config, &registry)?;
+    let notifier = open_notifier(&config, &registry)?;
     let desk = Desk::open(&config.access.store)
         .await
         .context("opening the store of asks and grants")?;
@@ -79,12 +83,16 @@ async fn serve(config: Config) -> Result<()> {
     let accepting = accept(listeners, &services, &shutdown);
     let serving = counter.serve(count(&services)?, shutdown.clone());
     let serving = serving.context("serving the access socket")?;
+    let telling = notify::run(services.desk.clone(), notifier, shutdown.clone());
     let keeping = [
         serving,
+        tokio::spawn(telling),
         tokio::spawn(proxy::keep_sessions(
             Arc::clone(&services),
             shutdown.clone(),
         )),
+        tokio::spawn(proxy::judge_again(Arc::clone(&services), shutdown.clone())),
+        tokio::spawn(services.desk.clone().keep(shutdown.clone())),
         tokio::spawn(reload(Arc::clone(&services), shutdown)),
     ];
 
@@ -165,8 +173,9 @@ impl Parts {
             upstream: self.upstream,
             sessions: Registry::new(config.limits.sessions_max),
             results: Results::default(),
+            catalog: Catalog::default(),
             chunks: Chunks::default(),
-            state: proxy::State::new(config.limits.connections_max),
+            state: proxy::State::new(&config),
             config,
         }
     }
@@ -188,6 +197,23 @@ fn accept(
             ))
         })
         .collect()
+}
+
+/// Opens who is told of asks and grants; everything that is wrong is told at once.
+fn open_notifier(config: &Config, registry: &prometheus::Registry) -> Result<Notifier> {
+    let connector = client::connector(&config.tls.upstream_ca_files)
+        .context("reading the roots for notifications")?;
+    let systemd = std::env::var_os("CREDENTIALS_DIRECTORY");
+    let metrics = notify::Metrics::new(registry)?;
+    let directory = systemd.as_deref().map(Path::new);
+    let opened = Notifier::open(&config.notify, directory, &connector, metrics);
+    opened.map_err(|problems| {
+        let told = problems
+            .iter()
+            .map(|it: &NotifyError| ErrorChain(it).to_string());
+        let told = told.collect::<Vec<_>>().join("; ");
+        anyhow!(told).context("opening the receivers of notifications")
+    })
 }
 
 /// What serves the access socket.

@@ -4,6 +4,8 @@
 //! is not there fails its test, because a test that is skipped proves nothing.
 
 #[cfg(test)]
+mod held;
+#[cfg(test)]
 mod suite;
 
 #[cfg(test)]

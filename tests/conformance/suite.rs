@@ -8,18 +8,20 @@ use std::time::Duration;
 
 use tests::{Client, Daemon, Environment, Warehouse, daemon, layout, process};
 
-const PASSWORD: &str = "real-password-of-analyst";
+pub(crate) const PASSWORD: &str = "real-password-of-analyst";
 
 /// Runs the suite of one driver directly and through the daemon; nothing may differ.
 #[track_caller]
 pub(crate) fn check(driver: &str) {
-    let stage = Stage::new(driver);
+    let stage = Stage::new(driver, &[driver], EVERYTHING);
     let direct = stage.run(
+        driver,
         stage.environment.outside(layout::warehouse_python()),
         PASSWORD,
     );
     let before = stage.warehouse.received().unwrap().len();
     let through = stage.run(
+        driver,
         stage.environment.inside(layout::warehouse_python()),
         PLACEHOLDER,
     );
@@ -47,31 +49,45 @@ pub(crate) fn check(driver: &str) {
 }
 
 /// What the client presents when the daemon is between.
-const PLACEHOLDER: &str = "placeholder-of-no-value";
+pub(crate) const PLACEHOLDER: &str = "placeholder-of-no-value";
 
-struct Stage {
-    daemon: Daemon,
-    warehouse: Warehouse,
+/// The daemon between drivers and the stand-in.
+pub(crate) struct Stage {
+    pub(crate) daemon: Daemon,
+    pub(crate) warehouse: Warehouse,
     trust_store: PathBuf,
-    driver: String,
-    environment: Environment,
+    pub(crate) environment: Environment,
 }
 
+/// What the drivers run through the daemon may do, and further tables of its configuration.
+#[derive(Clone, Copy)]
+pub(crate) struct Rules<'a> {
+    pub(crate) policy: &'a str,
+    pub(crate) more: &'a str,
+}
+
+const EVERYTHING: Rules<'_> = Rules {
+    policy: "@id(\"everything\")\npermit (principal, action, resource);",
+    more: "",
+};
+
 impl Stage {
-    fn new(driver: &str) -> Self {
-        let home = layout::target().join("drivers").join(driver);
-        assert!(
-            home.exists(),
-            "no {}: run `cargo xtask setup`",
-            home.display()
-        );
-        let mut environment = Environment::new(driver).unwrap();
+    pub(crate) fn new(name: &str, drivers: &[&str], rules: Rules<'_>) -> Self {
+        for driver in drivers {
+            let home = layout::target().join("drivers").join(driver);
+            assert!(
+                home.exists(),
+                "no {}: run `cargo xtask setup`",
+                home.display()
+            );
+        }
+        let mut environment = Environment::new(name).unwrap();
         let config = format!(
             "seed_files = [{:?}]\n[[user]]\nname = \"ANALYST\"\npassword = \"{PASSWORD}\"\n",
             layout::tests().join("warehouse/demo.sql")
         );
         let warehouse = Warehouse::start(&environment, &config).unwrap();
-        let daemon = start_daemon(&environment, &warehouse);
+        let daemon = start_daemon(&environment, &warehouse, rules);
         let authorities = [warehouse.certificate(), daemon.files().certificate()];
         for authority in &authorities {
             environment.trust(authority, &[]).unwrap();
@@ -81,16 +97,27 @@ impl Stage {
             daemon,
             warehouse,
             trust_store,
-            driver: driver.to_owned(),
             environment,
         }
     }
 
     /// Runs the suite and gives the file with its results.
     #[track_caller]
-    fn run(&self, client: Client, password: &str) -> PathBuf {
+    fn run(&self, driver: &str, client: Client, password: &str) -> PathBuf {
         let out = self.environment.dir().join(format!("{password}.jsonl"));
-        let output = client
+        let suite = self.suite(driver, client, password, &out);
+        let output = suite.limit(SUITE_LIMIT).output().unwrap();
+        assert!(
+            output.status.success(),
+            "{output:?}\nthe daemon's log:\n{}",
+            self.daemon.log()
+        );
+        out
+    }
+
+    /// The suite of one driver, which writes its results to a file.
+    pub(crate) fn suite(&self, driver: &str, client: Client, password: &str, out: &Path) -> Client {
+        client
             .env("CONFORMANCE_DRIVERS", layout::target().join("drivers"))
             .env("CONFORMANCE_USER", "ANALYST")
             .env("CONFORMANCE_PASSWORD", password)
@@ -99,21 +126,12 @@ impl Stage {
             .env("NODE_EXTRA_CA_CERTS", BUNDLE)
             .env("JAVA_TRUST_STORE", &self.trust_store)
             .arg(source("run.py"))
-            .args(["--driver", &self.driver, "--out"])
-            .arg(&out)
-            .limit(SUITE_LIMIT)
-            .output()
-            .unwrap();
-        assert!(
-            output.status.success(),
-            "{output:?}\nthe daemon's log:\n{}",
-            self.daemon.log()
-        );
-        out
+            .args(["--driver", driver, "--out"])
+            .arg(out)
     }
 }
 
-fn start_daemon(environment: &Environment, warehouse: &Warehouse) -> Daemon {
+fn start_daemon(environment: &Environment, warehouse: &Warehouse, rules: Rules<'_>) -> Daemon {
     let secret = environment.dir().join("password");
     fs::write(&secret, PASSWORD).unwrap();
     fs::set_permissions(&secret, Permissions::from_mode(0o600)).unwrap();
@@ -125,9 +143,9 @@ fn start_daemon(environment: &Environment, warehouse: &Warehouse) -> Daemon {
         credentials: &credentials,
         default_credential: "analyst",
         workloads: "",
-        policy: "@id(\"everything\")\npermit (principal, action, resource);",
+        policy: rules.policy,
         scope: "",
-        more: "",
+        more: rules.more,
     };
     Daemon::start(environment, warehouse, &setup).unwrap()
 }

@@ -2,6 +2,8 @@
 
 // `cfg(test)` is always true here; it tells clippy that helpers may unwrap as tests may.
 #[cfg(test)]
+mod access;
+#[cfg(test)]
 mod bench;
 #[cfg(test)]
 mod certificate;
@@ -12,9 +14,15 @@ mod detach;
 #[cfg(test)]
 mod foreign;
 #[cfg(test)]
+mod frozen;
+#[cfg(test)]
 mod gone;
 #[cfg(test)]
 mod hello;
+#[cfg(test)]
+mod holds;
+#[cfg(test)]
+mod judged;
 #[cfg(test)]
 mod killed;
 #[cfg(test)]
@@ -27,5 +35,7 @@ mod recorder;
 mod requests;
 #[cfg(test)]
 mod secrets;
+#[cfg(test)]
+mod state;
 #[cfg(test)]
 mod upstream;

@@ -20,7 +20,7 @@ fn ask(bench: &Bench) -> Value {
 
 /// Writes a set, and waits until the daemon has read it.
 #[track_caller]
-fn reload(bench: &Bench, policy: &str, logged: &str) {
+pub(crate) fn reload(bench: &Bench, policy: &str, logged: &str) {
     let before = bench.daemon.log().matches(logged).count();
     fs::write(bench.daemon.files().policies.join("policy.cedar"), policy).unwrap();
     bench.daemon.reload().unwrap();

@@ -202,6 +202,7 @@ pub(super) async fn step(
     }
     ask.state = next;
     let kind = match step {
+        Step::Approve if ask.break_glass => EventKind::BreakGlass,
         Step::Approve => EventKind::AskApproved,
         Step::Deny => EventKind::AskDenied,
         Step::Expire => EventKind::AskExpired,

@@ -9,7 +9,7 @@ use sqlx::sqlite::SqliteConnection;
 use super::ask::{Ask, Subject, Vote};
 use super::grant::Grant;
 use super::rows::{self, cut};
-use super::{AccessError, id};
+use super::{AccessError, id, redact};
 use crate::store::StoreError;
 
 /// What a receiver needs of a statement; the whole is at `snowfence asks`.
@@ -28,10 +28,14 @@ pub struct Event {
     pub vote: Option<Vote>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant: Option<Grant>,
+    /// The statement without literals, in the outbox only: made of the whole text, because a text
+    /// that was cut inside a string cannot be taken apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) redacted: Option<String>,
 }
 
 /// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EventKind {
     AskOpened,
@@ -116,11 +120,15 @@ impl fmt::Display for EventKind {
 impl Event {
     pub(super) fn of_ask(kind: EventKind, ask: &Ask, now: Timestamp) -> Result<Self, AccessError> {
         let mut ask = ask.clone();
+        let mut redacted = None;
         if let Subject::Statement(statement) = &mut ask.subject {
+            let hidden = redact::redact(&statement.text);
+            redacted = Some(cut(&hidden, EVENT_STATEMENT_BYTES_MAX));
             statement.text = cut(&statement.text, EVENT_STATEMENT_BYTES_MAX);
         }
         Ok(Self {
             ask: Some(ask),
+            redacted,
             ..Self::bare(kind, now)?
         })
     }
@@ -136,6 +144,19 @@ impl Event {
         })
     }
 
+    /// The form that leaves the host.
+    pub(super) fn shown(&self, without_literals: bool) -> Self {
+        let mut shown = self.clone();
+        let redacted = shown.redacted.take();
+        if without_literals
+            && let Some(ask) = &mut shown.ask
+            && let Subject::Statement(statement) = &mut ask.subject
+        {
+            statement.text = redacted.unwrap_or_else(|| redact::HIDDEN.to_owned());
+        }
+        shown
+    }
+
     fn bare(kind: EventKind, now: Timestamp) -> Result<Self, AccessError> {
         Ok(Self {
             id: id::random("event", id::LONG)?,
@@ -144,6 +165,7 @@ impl Event {
             ask: None,
             vote: None,
             grant: None,
+            redacted: None,
         })
     }
 

@@ -66,8 +66,6 @@ pub(super) async fn file(
     if break_glass {
         let by = vec![format!("break-glass by {}", new.asker.workload)];
         asks::approve(connection, &mut ask, by, now, done).await?;
-        let event = Event::of_ask(EventKind::BreakGlass, &ask, now)?;
-        done.tell(connection, event).await?;
     } else {
         let event = Event::of_ask(EventKind::AskOpened, &ask, now)?;
         done.tell(connection, event).await?;

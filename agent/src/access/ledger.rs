@@ -96,10 +96,11 @@ impl Ledger {
         F: for<'c> FnOnce(&'c mut SqliteConnection, &'c mut Done) -> Work<'c, T> + Send,
     {
         let mut turn = self.store.turn().await?;
-        if turn.is_fresh() || self.live.is_doubted() {
-            self.live
-                .replace(&grants::all_live(turn.connection()).await?);
-            self.tick();
+        if (turn.is_fresh() || self.live.is_doubted())
+            && let Err(error) = self.believe(turn.connection()).await
+        {
+            turn.abandon().await;
+            return Err(error);
         }
         let mut done = Done::default();
         match work(turn.connection(), &mut done).await {
@@ -107,6 +108,8 @@ impl Ledger {
                 if let Err(error) = turn.commit().await {
                     self.live.doubt();
                     self.tick();
+                    // What a failed commit left open must not keep others from the file.
+                    turn.abandon().await;
                     return Err(error.into());
                 }
                 self.live.apply(&done.grants);
@@ -114,13 +117,18 @@ impl Ledger {
                 self.tell(&done.events);
                 answer
             }
-            // The connection goes with the turn, and the transaction with it.
-            Err(error @ AccessError::Store { .. }) => Err(error),
             Err(error) => {
-                turn.undo().await?;
+                turn.abandon().await;
                 Err(error)
             }
         }
+    }
+
+    /// Makes memory what the store says.
+    async fn believe(&self, connection: &mut SqliteConnection) -> Result<(), AccessError> {
+        self.live.replace(&grants::all_live(connection).await?);
+        self.tick();
+        Ok(())
     }
 
     /// Reads the store again when memory is not to be believed.

@@ -70,8 +70,8 @@ fn scan(text: &str) -> Option<String> {
 }
 
 /// What stands outside of words, names and literals. No backslash, `#`, backtick or bare CR: they
-/// are read differently by different readers.
-const SYMBOLS: &str = "()[]{},;:.+-*/%=<>!|&^~?@";
+/// are read differently by different readers. `…` is our own mark of a cut.
+const SYMBOLS: &str = "()[]{},;:.+-*/%=<>!|&^~?@…";
 
 fn is_word(character: char) -> bool {
     character == '_' || character.is_alphanumeric()
@@ -218,7 +218,6 @@ mod tests {
         #[test]
         fn redacted_text_stays_as_it_is(text in "[a-z0-9 ,()=.$\"'/*\\n-]{0,40}") {
             let once = redact(&text);
-            prop_assume!(once != HIDDEN && !once.contains("…"));
             prop_assert_eq!(redact(&once), once);
         }
     }

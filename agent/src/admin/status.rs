@@ -18,6 +18,23 @@ pub struct Status {
     pub counters: BTreeMap<String, u64>,
     pub recorder: RecorderStatus,
     pub policy: PolicyStatus,
+    /// Statements that wait for approval, oldest first.
+    #[serde(default)]
+    pub holds: Vec<HoldStatus>,
+}
+
+/// One statement that waits for approval.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldStatus {
+    /// The ask under which it waits.
+    pub ask: Option<String>,
+    pub workload: String,
+    pub session: String,
+    /// The id by which its client knows it.
+    pub query: String,
+    pub seconds: u64,
+    /// Whether its workload is frozen meanwhile.
+    pub frozen: bool,
 }
 
 /// One enforced cgroup subtree.

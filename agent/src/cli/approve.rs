@@ -11,6 +11,7 @@ use crate::access::{Ask, AskId, AskState};
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_STATUS)]
 pub(super) struct Approve {
+    /// The ask.
     #[arg(value_parser = ask_id)]
     id: AskId,
     /// Kept with the vote.

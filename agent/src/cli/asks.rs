@@ -124,7 +124,7 @@ pub(super) fn detail(ask: &Ask, now: Timestamp, output: &mut Output<'_>) -> Resu
     rows.push(row("account", cell(&ask.account)));
     rows.push(row("what", what(ask)));
     rows.push(row("reason", long(ask.reason.as_deref().unwrap_or("-"))));
-    rows.push(row("missing", long(&ask.message)));
+    rows.push(row("message", long(&ask.message)));
     if let Subject::Statement(held) = &ask.subject {
         rows.extend(facts(held));
     }

@@ -12,6 +12,7 @@ use crate::access::AskId;
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_STATUS)]
 pub(super) struct Deny {
+    /// The ask.
     #[arg(value_parser = ask_id)]
     id: AskId,
     /// Why: whoever asked reads it.

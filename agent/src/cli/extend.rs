@@ -14,6 +14,7 @@ use crate::access::GrantId;
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_STATUS)]
 pub(super) struct Extend {
+    /// The grant.
     #[arg(value_parser = grant_id)]
     id: GrantId,
     /// How much longer: `30m`.

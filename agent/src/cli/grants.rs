@@ -63,7 +63,7 @@ pub(super) fn ends(grant: &Grant, now: Timestamp) -> String {
     match (grant.state, grant.ends) {
         (GrantState::Waiting, _) => {
             let unused = until(grant.use_by, now);
-            format!("{} after first use, or {unused}", whole(grant.duration))
+            format!("{} from first use; lapses {unused}", whole(grant.duration))
         }
         (GrantState::Active, Some(ends)) => until(ends, now),
         (GrantState::Active | GrantState::Ended, None) => "-".to_owned(),

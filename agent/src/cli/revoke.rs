@@ -12,6 +12,7 @@ use crate::access::GrantId;
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_STATUS)]
 pub(super) struct Revoke {
+    /// The grant.
     #[arg(value_parser = grant_id)]
     id: GrantId,
     /// Kept with the grant.

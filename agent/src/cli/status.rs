@@ -85,6 +85,21 @@ pub(super) fn print(status: &Status, output: &mut Output<'_>) -> Result<()> {
         .map(|link| (&link.program, link.attached))
         .collect();
     section("program", "attached", &links, output)?;
+    if !status.holds.is_empty() {
+        output.line("")?;
+        let holds = status.holds.iter().map(|hold| {
+            let waited = jiff::SignedDuration::from_secs(hold.seconds.try_into()?);
+            let frozen = if hold.frozen { "frozen" } else { "" };
+            Ok(vec![
+                "waits".to_owned(),
+                hold.ask.clone().unwrap_or_default(),
+                hold.workload.clone(),
+                format!("{waited:#}"),
+                frozen.to_owned(),
+            ])
+        });
+        output.table(&holds.collect::<Result<Vec<_>>>()?)?;
+    }
     if !status.counters.is_empty() {
         output.line("")?;
         let counters = status.counters.iter();

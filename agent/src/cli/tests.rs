@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::output::Output;
 use super::{Cli, Command, dispatch, exit_code, init, status};
-use crate::admin::{LinkStatus, PolicyStatus, RecorderStatus, ScopeStatus, Status};
+use crate::admin::{HoldStatus, LinkStatus, PolicyStatus, RecorderStatus, ScopeStatus, Status};
 use crate::policy;
 use crate::tls::Authority;
 
@@ -232,6 +232,14 @@ fn status_is_a_table_that_shouts_what_is_wrong() {
             entries: 12,
             segment: String::new(),
         },
+        holds: vec![HoldStatus {
+            ask: Some("ask-7k3m9q2f".to_owned()),
+            workload: "etl".to_owned(),
+            session: "s3".to_owned(),
+            query: "00000000-0000-0000-0000-000000000011".to_owned(),
+            seconds: 754,
+            frozen: true,
+        }],
         policy: PolicyStatus {
             version: "9f86d081".to_owned(),
             policies: 3,
@@ -330,4 +338,30 @@ fn looking_at_trust_makes_no_authority() {
         "{why}"
     );
     assert!(!ca.exists());
+}
+
+#[test]
+fn commands_about_access_say_what_is_missing() {
+    for (arguments, part) in [
+        (&["ask", "writer", "--for", "30m"][..], "--reason"),
+        (&["ask", "writer", "--reason", "x"], "--for"),
+        (&["ask", "--wait"], "<ROLE>"),
+        (&["ask", "writer", "--for", "30", "--reason", "x"], "`30m`"),
+        (&["approve", "7k3m9q2f"], "`ask-7k3m9q2f`"),
+        (&["deny", "ask-7k3m9q2f"], "--note"),
+        (&["revoke", "ask-7k3m9q2f"], "`grant-7k3m9q2f`"),
+        (&["asks", "--wait"], "<ID>"),
+        (&["extend", "grant-7k3m9q2f"], "--by"),
+    ] {
+        let (code, why) = run(arguments).expect_err("refused");
+        assert!(
+            code == 2 && why.contains(part),
+            "{arguments:?}: {code} {why}"
+        );
+    }
+    let (code, why) = run(&["grants", "--socket", "/nowhere/access.sock"]).expect_err("failed");
+    assert!(
+        code == 1 && why.contains("is `snowfence run` running?"),
+        "{code} {why}"
+    );
 }

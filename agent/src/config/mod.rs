@@ -27,6 +27,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::access::notify;
 use crate::policy::Mode;
 
 /// Everything that `snowfence.toml` says, checked, with defaults filled in.
@@ -41,6 +42,8 @@ pub struct Config {
     pub policy: Policy,
     pub record: Record,
     pub access: Access,
+    /// `[[webhook]]` and `[[slack]]`: who is told of asks and grants.
+    pub notify: notify::Config,
     pub admin: Admin,
     pub limits: Limits,
 }
@@ -215,6 +218,8 @@ pub struct Limits {
     pub response_body_bytes_max: usize,
     /// The longest silence of the upstream; below the 60 s after which Python sends again.
     pub upstream_timeout: Duration,
+    /// How long a request about a statement that waits for approval is held.
+    pub hold_poll: Duration,
 }
 
 #[cfg(test)]

@@ -204,6 +204,17 @@ impl<'p, 'i> Reader<'p, 'i> {
         integer(key, &value, range, self.problems)
     }
 
+    /// `true` or `false`.
+    pub(super) fn flag(&mut self, key: &'static str) -> Option<bool> {
+        let value = self.take(key)?;
+        let flag = value.get_ref().as_bool();
+        if flag.is_none() {
+            let found = type_of(value.get_ref());
+            wrong_type(key, "a boolean", found, &value.span(), self.problems);
+        }
+        flag
+    }
+
     /// The table at `key`.
     pub(super) fn table(&mut self, key: &'static str, section: &'static Section) -> Option<Self> {
         let value = self.take(key)?;

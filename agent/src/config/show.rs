@@ -10,6 +10,7 @@ use super::{
     Account, Config, Credential, CredentialKind, Durability, OtherTls, Scope, SecretSource,
     Unnamed, WorkloadMatcher,
 };
+use crate::access::notify::{self, Slack, Webhook};
 use crate::policy::Mode;
 
 /// Prints every setting, defaults included.
@@ -24,6 +25,7 @@ pub fn show(config: &Config) -> String {
         ..
     } = config;
     page.tables(scopes, workloads, accounts, credentials);
+    page.receivers(&config.notify);
     page.settings(config);
     page.text
 }
@@ -209,6 +211,38 @@ impl Page {
         }
     }
 
+    fn receivers(&mut self, notify: &notify::Config) {
+        let notify::Config { webhooks, slack } = notify;
+        for Webhook {
+            name,
+            url,
+            secret: key,
+            events,
+            redact,
+        } in webhooks
+        {
+            self.heading("[[webhook]]");
+            self.line("name", name.as_str());
+            self.line("url", url.as_str());
+            self.line("secret", secret(key));
+            self.line("events", strings(events));
+            self.line("redact", *redact);
+        }
+        for Slack {
+            name,
+            url,
+            events,
+            redact,
+        } in slack
+        {
+            self.heading("[[slack]]");
+            self.line("name", name.as_str());
+            self.line("url", secret(url));
+            self.line("events", strings(events));
+            self.line("redact", *redact);
+        }
+    }
+
     fn settings(&mut self, config: &Config) {
         let Config {
             kernel,
@@ -268,6 +302,7 @@ impl Page {
             size(limits.response_body_bytes_max),
         );
         self.line("upstream_timeout", show_duration(limits.upstream_timeout));
+        self.line("hold_poll", show_duration(limits.hold_poll));
     }
 }
 

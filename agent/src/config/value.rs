@@ -8,6 +8,7 @@ use globset::GlobBuilder;
 use jiff::SignedDuration;
 use thiserror::Error;
 
+use crate::access::notify::is_address;
 use crate::tls::name::normalize;
 
 const KIB: u64 = 1024;
@@ -42,6 +43,8 @@ pub(super) enum ValueError {
     Digest(String),
     #[error("`{0}` is not an https URL without user or password")]
     Url(String),
+    #[error("not an https URL, or http to an address of this host's loopback, without a user")]
+    Receiver,
     #[error("`{0}` is not an address and port such as `127.0.0.1:9464`, or `off`")]
     Listen(String),
     #[error("must not be empty")]
@@ -198,6 +201,15 @@ pub(super) fn url(text: &str) -> Result<String, ValueError> {
         return Ok(text.to_owned());
     }
     Err(shown())
+}
+
+/// Reads the address of a receiver of notifications. It is not repeated: some have a token in them.
+pub(super) fn receiver(text: &str) -> Result<String, ValueError> {
+    if is_address(text) {
+        Ok(text.to_owned())
+    } else {
+        Err(ValueError::Receiver)
+    }
 }
 
 pub(super) fn not_empty(text: &str) -> Result<String, ValueError> {

@@ -44,7 +44,7 @@ pub use detach::detach;
 pub use error::KernelError;
 pub use flows::{Flow, FlowError, Flows};
 pub use netns::netns_cookie;
-pub use scope::{ScopeError, cgroup_path, is_within};
+pub use scope::{ScopeError, cgroup_mount, cgroup_path, is_within};
 
 /// The programs and their maps.
 pub struct Kernel {

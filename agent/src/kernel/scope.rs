@@ -161,6 +161,17 @@ pub fn cgroup_path(id: u64) -> Result<String, ScopeError> {
     Tree::discover()?.path(id)
 }
 
+/// Where the cgroup v2 tree is mounted, and the path of our own cgroup in it.
+///
+/// # Errors
+///
+/// There is no such mount, or we are in none of its cgroups.
+pub fn cgroup_mount() -> Result<(PathBuf, String), ScopeError> {
+    let tree = Tree::discover()?;
+    let (own, _) = tree.own()?;
+    Ok((tree.mount, own))
+}
+
 /// The deepest of these that a cgroup is in.
 pub(super) fn deepest(scopes: &[String], path: &str) -> Option<usize> {
     scopes

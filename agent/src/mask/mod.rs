@@ -9,8 +9,11 @@ mod proof;
 
 pub use proof::{Key, Masked, MaskedBody};
 
+use crate::snowflake::QueryId;
+use crate::snowflake::catalog::{self, Ask, Told};
 use crate::snowflake::chunk::{Capability, ChunkSet};
 use crate::snowflake::result::{self, Asked, ResultError};
+use crate::sql::ObjectName;
 use crate::upstream::{Unmasked, UnmaskedBody};
 
 /// Why an answer may not leave.
@@ -40,6 +43,14 @@ impl Admitted {
     #[must_use]
     pub fn take_chunks(&mut self) -> Option<ChunkSet> {
         self.0.take_chunks()
+    }
+
+    /// Calls the answered query by the id that its client knows it by.
+    ///
+    /// # Errors
+    /// The answer about a query is not one that can be read.
+    pub fn call(&mut self, id: &QueryId) -> Result<(), MaskError> {
+        self.0.call(id).map_err(MaskError::Answer)
     }
 
     /// Writes the answer for the client.
@@ -86,6 +97,16 @@ pub fn chunk(unmasked: Unmasked) -> Result<Masked, MaskError> {
             }))
         }
         (_status, UnmaskedBody::Json(_)) => Err(MaskError::Kind),
+    }
+}
+
+/// Reads the answer to a question of our own about an object: names, a kind, a view's text. No row
+/// of a table comes out of it, and nothing of it goes to a client.
+#[must_use]
+pub fn catalog(unmasked: Unmasked, ask: Ask, name: &ObjectName) -> Told {
+    match unmasked.open(&Key::new()) {
+        (_status, UnmaskedBody::Json(body)) => catalog::read(&body, ask, name),
+        (_status, UnmaskedBody::Chunk { .. }) => Told::Unclear,
     }
 }
 

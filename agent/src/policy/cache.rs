@@ -1,7 +1,7 @@
 //! Verdicts that were given, so that the same question is not judged twice.
 
 use std::collections::HashMap;
-use std::hash::{Hash, Hasher};
+use std::hash::{Hash as _, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::entities::{COUNTERS, is_known};

@@ -199,7 +199,7 @@ pub(super) fn helpful_role(
         match helps(policies, &question, needs) {
             Some(Help::Allows) => return Some((role.clone(), terms)),
             Some(Help::Holds) => {
-                held.get_or_insert((role.clone(), terms));
+                held = held.or_else(|| Some((role.clone(), terms)));
             }
             None => {}
         }

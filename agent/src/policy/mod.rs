@@ -11,6 +11,7 @@ mod demand;
 mod entities;
 mod evaluate;
 pub mod explain;
+pub mod house;
 mod index;
 mod judge;
 mod load;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use prometheus::{IntGauge, Registry};
+use tokio::sync::watch;
 
 use super::load::PolicySet;
 use super::problem::LoadError;
@@ -18,6 +19,7 @@ pub struct Store {
     /// Why what is on disk is not in force; `None` while it is.
     rejected: Mutex<Option<String>>,
     reload_failed: IntGauge,
+    changes: watch::Sender<u64>,
 }
 
 impl Store {
@@ -43,6 +45,7 @@ impl Store {
             current,
             rejected: Mutex::default(),
             reload_failed,
+            changes: watch::Sender::new(0),
         })
     }
 
@@ -65,7 +68,15 @@ impl Store {
             .map(|error| ErrorChain(error).to_string());
         let loaded = Arc::new(loaded?);
         self.current.store(Arc::clone(&loaded));
+        self.changes
+            .send_modify(|loads| *loads = loads.wrapping_add(1));
         Ok(loaded)
+    }
+
+    /// Changes when other policies come into force; what was judged before is to be judged again.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     /// Why the policies on disk are not in force, when they are not.

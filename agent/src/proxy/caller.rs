@@ -1,19 +1,19 @@
 //! Who asks, with what right to ask at all, and what policy has to be asked about it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tokio::time::Instant;
 
 use super::connection::Connection;
+use super::question::{self, Going, Question, Standing};
 use super::refusal::{Reason, Refusal};
 use super::services::{Services, Session};
 use crate::config::{Account, Credential};
 use crate::http::CanonicalRequest;
-use crate::policy;
 use crate::session::{self, Admission, ChunkLink, TokenError};
 use crate::snowflake::chunk::CHUNK_HEADER;
 use crate::snowflake::{Abort, Login, Operation, Query, QueryId};
-use crate::sql::{Context, Facts, SessionState};
+use crate::sql::Facts;
 
 /// Who is behind a request.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(super) enum Caller {
     /// Someone with a session.
     Known(Arc<Session>),
     /// Someone with the capability for a chunk of their session's.
-    Fetcher(Arc<Session>, ChunkLink),
+    Fetcher(Arc<Session>, Box<ChunkLink>),
 }
 
 impl Caller {
@@ -62,33 +62,56 @@ impl Caller {
     pub(super) async fn question(
         &self,
         connection: &Connection,
-        services: &Services,
+        services: &Arc<Services>,
         operation: Operation,
     ) -> Result<(Question, Operation), Refusal> {
-        let mut facts = None;
+        let (mut judged, mut going, mut fresh) = (None, None, false);
         let mut operation = operation;
         if let (Operation::Query(query), Self::Known(session)) = (&operation, self) {
-            match admit(session, query)? {
-                None => {
+            let admitted = admit(session, query)?;
+            match admitted {
+                Admitted::Run { first } => {
+                    fresh = first;
+                    let found = question::analyse(connection, services, session, query).await?;
                     // Without facts policy refuses.
-                    facts = services
-                        .analyst
-                        .facts(&query.text, &Context::default())
-                        .await;
-                    if let Some(found) = &facts {
-                        check_statement(found, connection, services, session)?;
+                    if let Some((found, taken)) = found {
+                        check_statement(&found.facts, connection, services, session)?;
+                        judged = Some(Arc::new(found));
+                        let running = services.desk.enter(&connection.key);
+                        going = Some(Going {
+                            turn: taken,
+                            running,
+                        });
                     }
                 }
-                Some(id) => operation = Operation::Result(id),
+                Admitted::Result(id) => operation = Operation::Result(id),
             }
         }
         self.check_ownership(connection, services, &operation)?;
+        // Only these two are for policy to judge.
+        let standing = match &operation {
+            Operation::Login(_) | Operation::Query(_) => {
+                let running = going.as_ref().map(|going: &Going| &going.running);
+                question::standing(connection, services, self.account(), running).await?
+            }
+            Operation::Renew
+            | Operation::Heartbeat
+            | Operation::Close
+            | Operation::Result(_)
+            | Operation::Abort(_)
+            | Operation::Monitor(_)
+            | Operation::Telemetry
+            | Operation::Chunk { .. } => Standing::default(),
+        };
         let question = Question {
             account: self.account().to_owned(),
             credential: self.credential().to_owned(),
             client: self.client(&operation).to_owned(),
-            facts,
-            state: SessionState::default(),
+            judged,
+            standing,
+            approved: false,
+            going: Mutex::new(going),
+            fresh,
         };
         Ok((question, operation))
     }
@@ -136,49 +159,6 @@ pub(super) struct Newcomer {
     pub credential: Credential,
 }
 
-/// What policy is asked.
-#[derive(Debug)]
-pub(super) struct Question {
-    account: String,
-    credential: String,
-    client: String,
-    facts: Option<Facts>,
-    state: SessionState,
-}
-
-impl Question {
-    /// For an operation that goes on with what the session has: its result, its chunks.
-    pub(super) fn without_facts(session: &Session) -> Self {
-        Self {
-            account: session.account.clone(),
-            credential: session.credential.clone(),
-            client: session.client.clone(),
-            facts: None,
-            state: SessionState::default(),
-        }
-    }
-
-    pub(super) const fn facts(&self) -> Option<&Facts> {
-        self.facts.as_ref()
-    }
-
-    pub(super) fn view<'a>(&'a self, connection: &'a Connection) -> policy::Question<'a> {
-        policy::Question {
-            principal: &connection.principal,
-            account: &self.account,
-            credential: Some(&self.credential),
-            client: &self.client,
-            facts: self.facts.as_ref(),
-            session: &self.state,
-            roles: &[],
-            usage: policy::Usage::default(),
-            approved: false,
-            mode: policy::Mode::Enforce,
-            now: crate::clock::now(),
-        }
-    }
-}
-
 /// Finds the caller of an operation, and settles what a login will use.
 pub(super) fn authenticate(
     connection: &Connection,
@@ -214,7 +194,7 @@ pub(super) fn authenticate(
             .link(capability, header, *index, &connection.key, now);
         let fetcher = link.and_then(|link| {
             let session = services.sessions.by_id(link.session)?;
-            (session.account == account.name).then_some(Caller::Fetcher(session, link))
+            (session.account == account.name).then_some(Caller::Fetcher(session, Box::new(link)))
         });
         return Ok((fetcher.ok_or_else(unknown_chunk)?, operation));
     }
@@ -265,11 +245,18 @@ fn choose_credential(
     })
 }
 
-/// Notes a statement under its request id. `Some` when it stands for the result of an earlier one.
-fn admit(session: &Session, query: &Query) -> Result<Option<QueryId>, Refusal> {
+/// What a statement's request id stands for.
+enum Admitted {
+    Run { first: bool },
+    Result(QueryId),
+}
+
+/// Notes a statement under its request id.
+fn admit(session: &Session, query: &Query) -> Result<Admitted, Refusal> {
     match session.requests.admit(query) {
-        Admission::First | Admission::Retry => Ok(None),
-        Admission::Refetch(id) => Ok(Some(id)),
+        Admission::First => Ok(Admitted::Run { first: true }),
+        Admission::Retry => Ok(Admitted::Run { first: false }),
+        Admission::Refetch(id) => Ok(Admitted::Result(id)),
         Admission::Conflict => Err(Refusal::new(
             Reason::RequestIdReused,
             "the request id was used before with another statement; send a new one",

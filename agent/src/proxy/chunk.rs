@@ -6,12 +6,14 @@
 
 use std::sync::Arc;
 
-use super::caller::Question;
+use super::bounds;
 use super::connection::Connection;
 use super::opening::Exchange;
 use super::perform;
+use super::question::Question;
 use super::refusal::{Reason, Refusal};
 use super::services::{Services, Session};
+use crate::access::Spend;
 use crate::mask::{self, Masked};
 use crate::policy::{self, Verdict};
 use crate::record::Recorded;
@@ -27,6 +29,7 @@ pub(super) async fn perform(
     link: &ChunkLink,
     recorded: Recorded,
 ) -> Result<Masked, Refusal> {
+    bounds::check_again(connection, services, session, link).await?;
     let operation = recorded.operation().clone();
     let fetched = services
         .upstream
@@ -36,7 +39,8 @@ pub(super) async fn perform(
         Ok(unmasked) => unmasked,
         Err(UpstreamError::ChunkExpired { .. }) => {
             let fresh = Box::pin(refresh(connection, services, session, link)).await?;
-            let (recorded, exchange) = decide(connection, services, session, operation).await?;
+            let deciding = decide(connection, services, session, operation);
+            let (recorded, exchange) = Box::pin(deciding).await?;
             let fetched = services
                 .upstream
                 .fetch_chunk(recorded, &fresh.url, &fresh.headers)
@@ -45,10 +49,17 @@ pub(super) async fn perform(
         }
         Err(error) => return Err(error.into()),
     };
-    mask::chunk(unmasked).map_err(|error| {
+    let masked = mask::chunk(unmasked).map_err(|error| {
         tracing::error!(error = %ErrorChain(&error), "chunk withheld");
         Refusal::new(Reason::Bug, "the result chunk could not be passed on")
-    })
+    })?;
+    let spend = Spend {
+        queries: 0,
+        rows: link.size.rows,
+        bytes: link.size.bytes,
+    };
+    bounds::spend(connection, services, spend).await?;
+    Ok(masked)
 }
 
 /// Asks for the result again and keeps its new links under the old capability.
@@ -59,12 +70,11 @@ async fn refresh(
     link: &ChunkLink,
 ) -> Result<ChunkLink, Refusal> {
     let operation = Operation::Result(link.query_id.clone());
-    let (recorded, exchange) = decide(connection, services, session, operation.clone()).await?;
+    let deciding = decide(connection, services, session, operation.clone());
+    let (recorded, exchange) = Box::pin(deciding).await?;
     let tag = services.query_tag(connection, Some(session), recorded.entry(), None);
-    let answer = services
-        .upstream
-        .send(recorded, &session.upstream, &tag)
-        .await;
+    let sending = services.upstream.send(recorded, &session.upstream, &tag);
+    let answer = Box::pin(sending).await;
     let admitted = answer
         .map_err(Refusal::from)
         .and_then(|unmasked| perform::admit(unmasked, &operation));
@@ -80,7 +90,7 @@ async fn refresh(
         })
 }
 
-async fn decide(
+pub(super) async fn decide(
     connection: &Connection,
     services: &Arc<Services>,
     session: &Session,

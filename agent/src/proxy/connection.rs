@@ -17,6 +17,7 @@ use crate::config::{Account, OtherTls, Scope, Unnamed};
 use crate::identity::process::Caller;
 use crate::identity::{Principal, PrincipalKey};
 use crate::kernel::{self, Flow};
+use crate::policy;
 use crate::shutdown::{DRAIN_TIMEOUT, Shutdown};
 use crate::tls::hello::{self, Hello, HelloError};
 use crate::tls::{Peeked, Prefixed};
@@ -33,6 +34,8 @@ pub(super) struct Connection {
     pub account: Option<Account>,
     /// Where the client wanted to go; where the upstream leg goes.
     pub original: SocketAddr,
+    /// Of the scope: whether what policy denies is refused, or only recorded.
+    pub mode: policy::Mode,
 }
 
 /// Between two requests of a client: above the 75 s that pooled drivers expect, and Go's pool
@@ -173,6 +176,7 @@ async fn classify(
                 account: services.account_of(&name),
                 server_name: name,
                 original: flow.original,
+                mode: scope.mode,
             };
             Box::pin(terminate(stream, connection, services, shutdown)).await
         }

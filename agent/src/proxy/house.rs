@@ -36,7 +36,7 @@ async fn keep_once(services: &Arc<Services>) {
     let now = Instant::now();
     let expired = services.sessions.sweep(now);
     for session in &expired {
-        services.chunks.forget(session.id);
+        services.forget(session.id);
     }
     each(services, expired, log_out).await;
     each(services, services.sessions.list(), renew).await;

@@ -6,11 +6,14 @@ use super::caller::Newcomer;
 use super::connection::Connection;
 use super::refusal::{Reason, Refusal};
 use super::services::Services;
+use crate::config::Credential;
 use crate::mask::{self, Masked};
 use crate::record::Recorded;
-use crate::session::{NewSession, OpenError};
+use crate::session::{self, NewSession, OpenError, SessionId, Tokens};
 use crate::snowflake::Operation;
-use crate::snowflake::login::{ClientTokens, client_answer};
+use crate::snowflake::login::{ClientTokens, LoginAnswer, client_answer};
+use crate::snowflake::result::SessionChanges;
+use crate::sql::SessionState;
 use crate::telemetry::ErrorChain;
 use crate::upstream::Target;
 
@@ -19,7 +22,7 @@ pub(super) async fn perform(
     services: &Services,
     newcomer: Newcomer,
     recorded: Recorded,
-) -> Result<Masked, Refusal> {
+) -> Result<(SessionId, Masked), Refusal> {
     let Newcomer {
         account,
         credential,
@@ -60,12 +63,14 @@ pub(super) async fn perform(
         .await?;
     // Only now is it proven that the address is Snowflake's: the certificate was verified.
     services.learn(connection.original.ip());
+    let state = begun(&answer, &credential);
     let new = NewSession {
         key: connection.key.clone(),
         account: account.name,
         credential: credential.name,
         client,
         snowflake_id: answer.session_id,
+        state,
         upstream: upstream.clone(),
     };
     let (session, tokens) = match services.sessions.open(new, Instant::now()) {
@@ -83,13 +88,46 @@ pub(super) async fn perform(
         credential = session.credential,
         "session opened"
     );
+    Ok((session.id, told(&answer, &tokens)))
+}
+
+/// What the client is told: our tokens in the place of Snowflake's.
+fn told(answer: &LoginAnswer, tokens: &Tokens) -> Masked {
     let tokens = ClientTokens {
         session_token: tokens.session.as_str(),
         master_token: tokens.master.as_str(),
         validity: tokens.session_validity,
         master_validity: tokens.master_validity,
     };
-    Ok(mask::ours(client_answer(&answer, &tokens)))
+    mask::ours(client_answer(answer, &tokens))
+}
+
+/// What names mean in a session that begins. The answer says it; where it is silent on a parameter,
+/// what the configuration asked for holds.
+fn begun(answer: &LoginAnswer, credential: &Credential) -> SessionState {
+    let names = SessionChanges {
+        database: answer.database.clone(),
+        schema: answer.schema.clone(),
+        warehouse: answer.warehouse.clone(),
+        role: answer.role.clone(),
+    };
+    let text = |value: &'_ str| value.trim_matches('"').to_owned();
+    let configured = credential.session_parameters.iter();
+    let parameters: Vec<(&str, String)> = configured
+        .map(|(name, value)| (name.as_str(), value.clone()))
+        .chain(
+            answer
+                .parameters
+                .iter()
+                .map(|(name, value)| (name.as_str(), text(value.get()))),
+        )
+        .collect();
+    session::at_login(
+        &names,
+        parameters
+            .iter()
+            .map(|(name, value)| (*name, value.as_str())),
+    )
 }
 
 fn no_room(error: OpenError) -> Refusal {
@@ -100,9 +138,9 @@ fn no_room(error: OpenError) -> Refusal {
 }
 
 /// Ends a session on both sides.
-pub(super) async fn close(services: &Services, id: crate::session::SessionId) {
+pub(super) async fn close(services: &Services, id: SessionId) {
     if let Some(session) = services.sessions.close(id) {
-        services.chunks.forget(id);
+        services.forget(id);
         services.upstream.logout(&session.upstream).await;
     }
 }

@@ -5,6 +5,8 @@ use prometheus::{
 };
 
 use super::hangup::Hangup;
+use super::hold;
+use crate::policy::Verdict;
 
 /// The proxy's metrics, registered once.
 #[derive(Clone, Debug)]
@@ -15,8 +17,12 @@ pub struct Metrics {
     requests: IntCounterVec,
     request_seconds: HistogramVec,
     pub(super) decision_seconds: Histogram,
+    verdicts: IntCounterVec,
+    catalog_fetches: IntCounterVec,
+    pub(super) catalog_hits: IntCounter,
     pub(super) rows: IntCounter,
     pub(super) passed_bytes: IntCounterVec,
+    pub(super) holds: hold::Metrics,
 }
 
 /// From a warm local answer to the longest poll.
@@ -63,6 +69,24 @@ impl Metrics {
                 "snowfence_decision_seconds",
                 "Time for facts and verdict of a statement.",
             ))?,
+            verdicts: IntCounterVec::new(
+                Opts::new(
+                    "snowfence_verdicts_total",
+                    "Verdicts on logins and statements. Observed: allowed where a denial was due.",
+                ),
+                &["verdict"],
+            )?,
+            catalog_fetches: IntCounterVec::new(
+                Opts::new(
+                    "snowfence_catalog_fetches_total",
+                    "Questions to Snowflake about tables and views, by what came of them.",
+                ),
+                &["outcome"],
+            )?,
+            catalog_hits: IntCounter::new(
+                "snowfence_catalog_hits_total",
+                "Statements that needed no question about their tables and views.",
+            )?,
             rows: IntCounter::new("snowfence_rows_total", "Rows that results announced.")?,
             passed_bytes: IntCounterVec::new(
                 Opts::new(
@@ -71,20 +95,32 @@ impl Metrics {
                 ),
                 &["direction"],
             )?,
+            holds: hold::Metrics::new(registry)?,
         };
-        registry.register(Box::new(metrics.connections_open.clone()))?;
-        registry.register(Box::new(metrics.connections.clone()))?;
-        registry.register(Box::new(metrics.hangups.clone()))?;
-        registry.register(Box::new(metrics.requests.clone()))?;
-        registry.register(Box::new(metrics.request_seconds.clone()))?;
-        registry.register(Box::new(metrics.decision_seconds.clone()))?;
-        registry.register(Box::new(metrics.rows.clone()))?;
-        registry.register(Box::new(metrics.passed_bytes.clone()))?;
+        metrics.register(registry)?;
+        Ok(metrics)
+    }
+
+    fn register(&self, registry: &Registry) -> Result<(), prometheus::Error> {
+        registry.register(Box::new(self.connections_open.clone()))?;
+        registry.register(Box::new(self.connections.clone()))?;
+        registry.register(Box::new(self.hangups.clone()))?;
+        registry.register(Box::new(self.requests.clone()))?;
+        registry.register(Box::new(self.request_seconds.clone()))?;
+        registry.register(Box::new(self.decision_seconds.clone()))?;
+        registry.register(Box::new(self.verdicts.clone()))?;
+        registry.register(Box::new(self.catalog_fetches.clone()))?;
+        registry.register(Box::new(self.catalog_hits.clone()))?;
+        registry.register(Box::new(self.rows.clone()))?;
+        registry.register(Box::new(self.passed_bytes.clone()))?;
+        for verdict in ["allow", "deny", "hold", "observed"] {
+            self.verdicts.with_label_values(&[verdict]);
+        }
         // A reason that has not happened yet reads 0, not absent: alerts can be written on it.
         for hangup in Hangup::ALL {
-            metrics.hangups.with_label_values(&[hangup.label()]);
+            self.hangups.with_label_values(&[hangup.label()]);
         }
-        Ok(metrics)
+        Ok(())
     }
 
     pub(super) fn connection(&self, kind: ConnectionKind) {
@@ -93,6 +129,21 @@ impl Metrics {
 
     pub(super) fn hangup(&self, hangup: Hangup) {
         self.hangups.with_label_values(&[hangup.label()]).inc();
+    }
+
+    pub(super) fn verdict(&self, verdict: &Verdict) {
+        let label = match verdict {
+            Verdict::Allow(permit) if permit.observed().is_some() => "observed",
+            Verdict::Allow(_) => "allow",
+            Verdict::Hold(_) => "hold",
+            Verdict::Deny(_) => "deny",
+        };
+        self.verdicts.with_label_values(&[label]).inc();
+    }
+
+    /// `outcome` is of a closed set: `known`, `absent`, `unknown`, `late`.
+    pub(super) fn catalog_fetch(&self, outcome: &'static str) {
+        self.catalog_fetches.with_label_values(&[outcome]).inc();
     }
 
     /// `outcome` is `answer` or the label of a closed reason.

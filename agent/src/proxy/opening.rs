@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::caller::{Caller, Question};
+use super::caller::Caller;
 use super::connection::Connection;
+use super::question::Question;
 use super::refusal::{Asked, Reason, Refusal};
 use super::services::{Services, Session};
+use crate::access::{Ask, AskId};
 use crate::clock;
-use crate::policy::{Denial, Permit};
+use crate::policy::{Denial, Hold, Permit};
 use crate::record::{self, Decided, Ending, Entry, Opening, Outcome, RecordError, Recorded};
+use crate::session::SessionId;
 use crate::snowflake::{Operation, QueryId};
 
 /// An open exchange. Dropped before it has an outcome, it ends as abandoned.
@@ -31,6 +34,13 @@ pub(super) struct Exchange {
     message: Option<String>,
     query_id: Option<QueryId>,
     rows: Option<u64>,
+    bytes: Option<u64>,
+    /// The id by which the client knows the query, when it is not the upstream's.
+    shown: Option<QueryId>,
+    /// The answer says that the query still runs.
+    in_progress: bool,
+    /// The session that the exchange opened.
+    opened: Option<SessionId>,
 }
 
 impl Exchange {
@@ -56,12 +66,22 @@ impl Exchange {
             message: None,
             query_id: None,
             rows: None,
+            bytes: None,
+            shown: None,
+            in_progress: false,
+            opened: None,
         }
     }
 
     pub(super) fn asks(&mut self, operation: &Operation) {
         self.operation = operation.name();
         self.detail = Some(Decided::of(operation, clock::now()));
+    }
+
+    /// Notes a request of ours, made because of a client's.
+    pub(super) fn asks_for_us(&mut self, purpose: &'static str, operation: &Operation) {
+        self.operation = purpose;
+        self.detail = Some(Decided::ours(purpose, operation, clock::now()));
     }
 
     /// Notes where a request went that is no operation. A path to a chunk is a secret.
@@ -102,6 +122,61 @@ impl Exchange {
         }
     }
 
+    /// Notes that people must decide, and under which ask.
+    pub(super) fn held(&mut self, hold: &Hold, ask: Option<&AskId>) {
+        let detail = self.detail.take().unwrap_or_default();
+        let detail = match ask {
+            Some(ask) => detail.with_ask(ask, Vec::new()),
+            None => detail,
+        };
+        if let Some(entry) = &mut self.entry {
+            entry.held(hold, detail);
+        }
+    }
+
+    /// Notes who approved what is decided next.
+    pub(super) fn approved(&mut self, ask: &Ask) {
+        let approvers = ask.votes.iter().filter(|vote| vote.approves);
+        let approvers = approvers.map(|vote| vote.person.clone()).collect();
+        let detail = self.detail.take().unwrap_or_default();
+        self.detail = Some(detail.with_ask(&ask.id, approvers));
+    }
+
+    /// Notes by which id the client knows the query.
+    pub(super) fn shown_as(&mut self, id: QueryId) {
+        self.shown = Some(id);
+    }
+
+    pub(super) const fn shown(&self) -> Option<&QueryId> {
+        self.shown.as_ref()
+    }
+
+    /// Notes whether the answer leaves the query running.
+    pub(super) const fn progresses(&mut self, in_progress: bool) {
+        self.in_progress = in_progress;
+    }
+
+    pub(super) const fn in_progress(&self) -> bool {
+        self.in_progress
+    }
+
+    /// The id that the upstream gave the query.
+    pub(super) const fn query_id(&self) -> Option<&QueryId> {
+        self.query_id.as_ref()
+    }
+
+    pub(super) const fn opened(&mut self, session: SessionId) {
+        self.opened = Some(session);
+    }
+
+    pub(super) const fn opened_session(&self) -> Option<SessionId> {
+        self.opened
+    }
+
+    pub(super) const fn number(&self) -> u64 {
+        self.number
+    }
+
     /// Makes the decision durable; a recorder that cannot write refuses the request.
     pub(super) async fn decided(&mut self, permit: Permit) -> Result<Recorded, Refusal> {
         let mut detail = self.detail.take().unwrap_or_default();
@@ -121,10 +196,11 @@ impl Exchange {
     }
 
     /// What the upstream's answer says of itself.
-    pub(super) fn returned(&mut self, query_id: Option<QueryId>, rows: Option<u64>) {
+    pub(super) fn returned(&mut self, query_id: Option<QueryId>, rows: Option<u64>, bytes: u64) {
         self.services.metrics.rows.inc_by(rows.unwrap_or(0));
         self.query_id = query_id;
         self.rows = rows;
+        self.bytes = Some(bytes);
     }
 
     pub(super) const fn answered(&mut self) {
@@ -135,8 +211,9 @@ impl Exchange {
     pub(super) fn refused(&mut self, refusal: &Refusal) -> QueryId {
         self.outcome = Outcome::Refusal(refusal.reason().label());
         self.message = Some(refusal.public_message());
-        self.query_id
-            .clone()
+        let known = self.shown.as_ref().or(self.query_id.as_ref());
+        known
+            .cloned()
             .unwrap_or_else(|| QueryId::of_entry(self.number))
     }
 
@@ -172,6 +249,7 @@ impl Exchange {
         let mut ending = Ending::new(self.outcome, clock::now(), duration);
         ending.query_id = self.query_id.take().map(|id| id.as_str().to_owned());
         ending.rows = self.rows;
+        ending.bytes = self.bytes;
         tracing::info!(
             target: "access",
             operation = self.operation,

@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use super::bounds;
 use super::caller::{self, Caller};
 use super::connection::Connection;
 use super::opening::Exchange;
+use super::question::Question;
 use super::refusal::{Reason, Refusal};
 use super::services::{Services, Session};
 use super::{chunk, login};
 use crate::mask::{self, Admitted, MaskError, Masked};
 use crate::record::Recorded;
+use crate::session::Terms;
 use crate::snowflake::chunk::Capability;
 use crate::snowflake::login::ClientTokens;
 use crate::snowflake::result::{self, Asked, ResultError};
@@ -22,12 +25,17 @@ pub(super) async fn perform(
     connection: &Connection,
     services: &Arc<Services>,
     caller: Caller,
+    question: &Question,
+    approved: bool,
     recorded: Recorded,
     exchange: &mut Exchange,
 ) -> Result<Masked, Refusal> {
     let session = match caller {
         Caller::Newcomer(newcomer) => {
-            return Box::pin(login::perform(connection, services, *newcomer, recorded)).await;
+            let login = login::perform(connection, services, *newcomer, recorded);
+            let (session, masked) = Box::pin(login).await?;
+            exchange.opened(session);
+            return Ok(masked);
         }
         Caller::Fetcher(session, link) => {
             return Box::pin(chunk::perform(
@@ -52,7 +60,10 @@ pub(super) async fn perform(
         | Operation::Result(_)
         | Operation::Abort(_)
         | Operation::Monitor(_) => {
-            forward(connection, services, &session, recorded, exchange).await
+            Box::pin(forward(
+                connection, services, &session, question, approved, recorded, exchange,
+            ))
+            .await
         }
         Operation::Login(_) | Operation::Chunk { .. } => Err(Refusal::new(
             Reason::Bug,
@@ -63,29 +74,45 @@ pub(super) async fn perform(
 
 async fn forward(
     connection: &Connection,
-    services: &Services,
+    services: &Arc<Services>,
     session: &Session,
+    question: &Question,
+    approved: bool,
     recorded: Recorded,
     exchange: &mut Exchange,
 ) -> Result<Masked, Refusal> {
+    let terms = bounds::terms(
+        services,
+        recorded.operation(),
+        question,
+        approved,
+        recorded.limits(),
+    );
     let operation = recorded.operation().clone();
     let client_tag = operation.query().and_then(Query::own_tag);
     let number = recorded.entry();
     let tag = services.query_tag(connection, Some(session), number, client_tag.as_deref());
-    let unmasked = services
-        .upstream
-        .send(recorded, &session.upstream, &tag)
-        .await?;
+    let begun = bounds::begin(services, session, &operation, question);
+    let sending = services.upstream.send(recorded, &session.upstream, &tag);
+    let waiting = bounds::in_time(connection, services, session, &operation, &terms, sending);
+    let unmasked = Box::pin(waiting).await?;
     let mut admitted = admit(unmasked, &operation)?;
     let summary = admitted.summary();
-    own(connection, services, session, &operation, summary)?;
-    exchange.returned(summary.query_id.clone(), summary.rows);
+    let id = summary.query_id.as_ref();
+    let seen = id.is_some_and(|id| services.results.knows(id));
+    own(connection, services, session, &operation, &terms, summary)?;
+    let judged = question.judged.as_deref();
+    begun.answered(services, session, &operation, judged, (summary, seen));
+    exchange.returned(id.cloned(), summary.rows, summary.body_bytes());
+    exchange.progresses(summary.in_progress.is_some());
+    bounds::check_rows(&terms, summary)?;
+    let cost = bounds::cost(&operation, question.fresh, summary);
+    bounds::spend(connection, services, cost).await?;
     let tokens = match (admitted.take_chunks(), admitted.summary().query_id.clone()) {
         (None, _) => None,
         (Some(set), Some(id)) => {
-            let kept = services
-                .chunks
-                .keep(&connection.key, session.id, &id, set, Instant::now());
+            let (key, now) = (&connection.key, Instant::now());
+            let kept = services.chunks.keep(key, session.id, &id, &terms, set, now);
             Some(kept.ok_or_else(|| Refusal::new(Reason::Bug, "no randomness for a capability"))?)
         }
         (Some(_), None) => return Err(bad_answer(&MaskError::Kind)),
@@ -95,6 +122,9 @@ async fn forward(
         path_token: tokens.path.as_str(),
         header_value: tokens.header.as_str(),
     });
+    if let Some(id) = exchange.shown() {
+        admitted.call(id).map_err(|error| bad_answer(&error))?;
+    }
     admitted
         .release(capability.as_ref())
         .map_err(|error| bad_answer(&error))
@@ -159,11 +189,18 @@ fn own(
     services: &Services,
     session: &Session,
     operation: &Operation,
+    terms: &Terms,
     summary: &result::Admitted,
 ) -> Result<(), Refusal> {
-    let (key, now) = (&connection.key, Instant::now());
+    let (key, account, now) = (&connection.key, &session.account, Instant::now());
     for id in made(operation, summary) {
-        if !services.results.own(id, key, &session.account, now) {
+        let results = &services.results;
+        let owned = if summary.child_ids.contains(id) {
+            results.own_part(id, key, account, terms, now)
+        } else {
+            results.own(id, key, account, terms, now)
+        };
+        if !owned {
             return Err(bad_answer(&MaskError::Foreign));
         }
     }

@@ -14,9 +14,9 @@ use super::caller;
 use super::connection::Connection;
 use super::hold;
 use super::opening::Exchange;
-use super::perform;
 use super::refusal::{Asked, Reason, Refusal};
 use super::reply::{self, ResponseBody};
+use super::running;
 use super::services::Services;
 use crate::http::{self, CanonicalRequest};
 use crate::mask::Masked;
@@ -48,18 +48,21 @@ pub(super) async fn handle(
 }
 
 async fn run(
-    connection: &Connection,
+    connection: &Arc<Connection>,
     services: &Arc<Services>,
     request: Request<Incoming>,
     exchange: &mut Exchange,
 ) -> Result<Masked, Refusal> {
     let request = canonical(connection, services, request).await?;
+    let can_wait = hold::can_wait(&request);
     let operation = route::decode(&request).inspect_err(|_| exchange.cannot_read(&request.path))?;
     exchange.asks(&operation);
     let (caller, operation) = caller::authenticate(connection, services, &request, operation)?;
     exchange.called_by(&caller);
+    let operation = hold::translate(connection, services, &caller, operation, exchange)?;
     let decision = Instant::now();
     let (question, operation) = caller.question(connection, services, operation).await?;
+    let question = Arc::new(question);
     exchange.found(&question);
     let policies = services.policies.snapshot();
     let verdict = policy::evaluate(&policies, &question.view(connection), operation);
@@ -67,17 +70,29 @@ async fn run(
         .metrics
         .decision_seconds
         .observe(decision.elapsed().as_secs_f64());
+    services.metrics.verdict(&verdict);
     let permit = match verdict {
         Verdict::Allow(permit) => permit,
-        Verdict::Hold(hold) => hold::wait(connection, services, hold, exchange).await?,
+        Verdict::Hold(hold) => {
+            let wait = hold::wait(
+                connection, services, &caller, question, hold, can_wait, exchange,
+            );
+            return Box::pin(wait).await;
+        }
         Verdict::Deny(denial) => {
             exchange.denied(&denial);
+            hold::kill(connection, services, &denial);
             return Err(Refusal::new(Reason::DeniedByPolicy, denial.message));
         }
     };
     let recorded = exchange.decided(permit).await?;
-    Box::pin(perform::perform(
-        connection, services, caller, recorded, exchange,
+    if let Some(held) = hold::of(&caller, services, recorded.operation()) {
+        question.pause();
+        let attend = hold::attend(services, &held, recorded.operation(), exchange);
+        return Box::pin(attend).await;
+    }
+    Box::pin(running::perform(
+        connection, services, caller, &question, false, recorded, exchange,
     ))
     .await
 }

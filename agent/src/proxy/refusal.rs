@@ -14,10 +14,18 @@ use crate::upstream::UpstreamError;
 /// Why we answered ourselves. Closed: it is a metric label and a field of the record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
+    /// Asks and grants cannot be read or written.
+    AccessFailed,
+    ApprovalDenied,
+    ApprovalExpired,
+    /// The driver cannot wait for people.
+    ApprovalNeeded,
     AuthenticatorRefused,
     BadRequest,
     BodyTooLarge,
+    BudgetUnknown,
     Bug,
+    Cancelled,
     ChunkUnknown,
     CredentialUnavailable,
     CredentialUnknown,
@@ -30,6 +38,12 @@ pub enum Reason {
     NotExecuting,
     RecorderFailed,
     RequestIdReused,
+    ResultTooLarge,
+    SessionBusy,
+    StatementTimeout,
+    /// What was judged before is judged otherwise now.
+    RightLost,
+    Stopping,
     TokenExpired,
     TokenUnknown,
     UnknownAccount,
@@ -46,10 +60,16 @@ impl Reason {
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
+            Self::AccessFailed => "access_failed",
+            Self::ApprovalDenied => "approval_denied",
+            Self::ApprovalExpired => "approval_expired",
+            Self::ApprovalNeeded => "approval_needed",
             Self::AuthenticatorRefused => "authenticator_refused",
             Self::BadRequest => "bad_request",
             Self::BodyTooLarge => "body_too_large",
+            Self::BudgetUnknown => "budget_unknown",
             Self::Bug => "bug",
+            Self::Cancelled => "cancelled",
             Self::ChunkUnknown => "chunk_unknown",
             Self::CredentialUnavailable => "credential_unavailable",
             Self::CredentialUnknown => "credential_unknown",
@@ -62,6 +82,11 @@ impl Reason {
             Self::NotExecuting => "not_executing",
             Self::RecorderFailed => "recorder_failed",
             Self::RequestIdReused => "request_id_reused",
+            Self::ResultTooLarge => "result_too_large",
+            Self::SessionBusy => "session_busy",
+            Self::StatementTimeout => "statement_timeout",
+            Self::RightLost => "right_lost",
+            Self::Stopping => "stopping",
             Self::TokenExpired => "token_expired",
             Self::TokenUnknown => "token_unknown",
             Self::UnknownAccount => "unknown_account",
@@ -152,15 +177,24 @@ impl Refusal {
     }
 
     /// Snowflake's code and SQLSTATE, from which a driver makes its exception class.
-    const fn code(&self) -> (&'static str, &'static str) {
+    pub(super) const fn code(&self) -> (&'static str, &'static str) {
         match self.reason {
             Reason::BadRequest | Reason::BodyTooLarge | Reason::RequestIdReused => {
                 error::NOT_UNDERSTOOD
             }
+            Reason::Cancelled => ("000604", "57014"),
             Reason::NotExecuting => ("000605", "57014"),
-            Reason::UpstreamTimeout => error::TIMED_OUT,
-            Reason::UpstreamAnswer | Reason::UpstreamUnreachable => error::UPSTREAM_FAILED,
-            Reason::AuthenticatorRefused
+            Reason::ApprovalExpired | Reason::StatementTimeout | Reason::UpstreamTimeout => {
+                error::TIMED_OUT
+            }
+            Reason::Stopping | Reason::UpstreamAnswer | Reason::UpstreamUnreachable => {
+                error::UPSTREAM_FAILED
+            }
+            Reason::AccessFailed
+            | Reason::ApprovalDenied
+            | Reason::ApprovalNeeded
+            | Reason::AuthenticatorRefused
+            | Reason::BudgetUnknown
             | Reason::Bug
             | Reason::ChunkUnknown
             | Reason::CredentialUnavailable
@@ -172,6 +206,9 @@ impl Refusal {
             | Reason::LimitReached
             | Reason::MasterExpired
             | Reason::RecorderFailed
+            | Reason::ResultTooLarge
+            | Reason::SessionBusy
+            | Reason::RightLost
             | Reason::TokenExpired
             | Reason::TokenUnknown
             | Reason::UnknownAccount

@@ -7,13 +7,18 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use serde::Serialize;
+use tokio::sync::watch;
 
 use super::connection::Connection;
 use super::hangup::Hangup;
+use super::hold::{self, Freezer, Holds};
+use super::judge::Logins;
 use super::metrics::Metrics;
 use super::probe::Probes;
 use super::room::{Room, Shares};
+use super::running::Running;
 use crate::access::Desk;
+use crate::catalog::Catalog;
 use crate::clock;
 use crate::config::{Account, Config, Scope};
 use crate::credential::Credentials;
@@ -22,7 +27,7 @@ use crate::identity::{Identifier, Principal};
 use crate::kernel::{Flow, Flows, Kernel};
 use crate::policy;
 use crate::record::{self, Ending, Opening, Outcome, Recorder};
-use crate::session::{self, Chunks, Registry, Results};
+use crate::session::{self, Chunks, Registry, Results, SessionId};
 use crate::sql::Analyst;
 use crate::telemetry::ErrorChain;
 use crate::tls::{SnowflakeNames, Terminator};
@@ -57,6 +62,7 @@ pub struct Services {
     pub upstream: Upstream,
     pub sessions: Registry<UpstreamSession>,
     pub results: Results,
+    pub catalog: Catalog,
     pub chunks: Chunks,
     pub state: State,
 }
@@ -69,12 +75,40 @@ pub struct State {
     pub(super) room: Room,
     pub(super) shares: Shares,
     pub(super) probes: Probes,
+    pub(super) holds: Holds,
+    pub(super) running: Running,
+    pub(super) logins: Logins,
+    pub(super) freezer: Freezer,
+    /// Changes when what was judged before is to be judged again.
+    pub(super) again: watch::Sender<u64>,
+    /// The statements whose wait is not over.
+    pub(super) driven: watch::Sender<usize>,
+    /// Tells this start of the daemon from every other.
+    pub(super) start: String,
+    pub(super) host: String,
 }
 
 impl State {
+    /// Also lets run what an earlier daemon left frozen.
     #[must_use]
-    pub fn new(connections_max: usize) -> Self {
+    pub fn new(config: &Config) -> Self {
+        let connections_max = config.limits.connections_max;
+        let freezer = Freezer::new(config);
+        if let Err(error) = freezer.recover() {
+            tracing::error!(error = %ErrorChain(&error), "workloads may have been left frozen");
+        }
         Self {
+            holds: Holds::default(),
+            running: Running::default(),
+            logins: Logins::default(),
+            freezer,
+            again: watch::Sender::new(0),
+            driven: watch::Sender::new(0),
+            start: format!("{:x}", clock::now().as_microsecond()),
+            host: nix::unistd::gethostname()
+                .ok()
+                .and_then(|name| name.into_string().ok())
+                .unwrap_or_default(),
             connections: AtomicU64::new(0),
             addresses: RwLock::default(),
             room: Room::new(connections_max),
@@ -112,6 +146,14 @@ impl Services {
             bytes_max: self.config.limits.request_body_bytes_max,
             timeout: BODY_TIMEOUT,
         }
+    }
+
+    /// Forgets what a session that is no more has left.
+    pub(super) fn forget(&self, session: SessionId) {
+        self.chunks.forget(session);
+        hold::forget(self, session);
+        self.state.running.forget(session);
+        self.state.logins.forget(session);
     }
 
     /// The account that has this host name.

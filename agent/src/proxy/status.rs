@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tokio::time::Instant;
 
 use super::services::Services;
-use crate::admin::{LinkStatus, PolicyStatus, RecorderStatus, ScopeStatus, Status};
+use crate::admin::{HoldStatus, LinkStatus, PolicyStatus, RecorderStatus, ScopeStatus, Status};
 use crate::kernel::metrics;
 
 impl Services {
@@ -47,7 +47,22 @@ impl Services {
                 policies: policies.len() as u64,
                 rejected: self.policies.rejected(),
             },
+            holds: self.holds(),
         }
+    }
+
+    fn holds(&self) -> Vec<HoldStatus> {
+        let holds = self.state.holds.open_ones().into_iter();
+        holds
+            .map(|held| HoldStatus {
+                ask: held.ask().map(|ask| ask.0),
+                workload: held.workload.clone(),
+                session: held.session.to_string(),
+                query: held.id.as_str().to_owned(),
+                seconds: held.since.elapsed().as_secs(),
+                frozen: held.is_frozen(),
+            })
+            .collect()
     }
 
     fn scopes(&self) -> Vec<ScopeStatus> {

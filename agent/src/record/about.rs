@@ -5,6 +5,8 @@
 
 use serde::Serialize;
 
+use super::facts::RecordedFacts;
+use crate::access::AskId;
 use crate::identity::Principal;
 use crate::snowflake::{Abort, Operation};
 use crate::sql::Facts;
@@ -68,6 +70,9 @@ pub struct Decided {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credential: Option<String>,
     operation: &'static str,
+    /// A request of the daemon's own: what it was for.
+    #[serde(skip)]
+    purpose: Option<&'static str>,
     /// Where a request went that is no operation; without its query, which may hold anything.
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<String>,
@@ -79,6 +84,16 @@ pub struct Decided {
     statement: Option<Statement>,
     #[serde(skip_serializing_if = "Option::is_none")]
     facts: Option<RecordedFacts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approval: Option<Approval>,
+}
+
+/// What people were asked, and who said yes: all there is while it waits is the ask.
+#[derive(Clone, Debug, Serialize)]
+struct Approval {
+    ask: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    approved_by: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -91,18 +106,24 @@ struct Statement {
     cut_from: Option<usize>,
 }
 
-#[derive(Clone, Debug, Serialize)]
-struct RecordedFacts {
-    kinds: Vec<String>,
-    effects: Vec<&'static str>,
-}
-
 impl Decided {
     /// Takes from an operation what is recorded of it.
     #[must_use]
     pub fn of(operation: &Operation, time: jiff::Timestamp) -> Self {
         let mut decided = Self {
             time,
+            ..Self::default()
+        };
+        decided.describe(operation);
+        decided
+    }
+
+    /// Does the same for a request of the daemon's own, which is recorded under its purpose.
+    #[must_use]
+    pub fn ours(purpose: &'static str, operation: &Operation, time: jiff::Timestamp) -> Self {
+        let mut decided = Self {
+            time,
+            purpose: Some(purpose),
             ..Self::default()
         };
         decided.describe(operation);
@@ -123,16 +144,23 @@ impl Decided {
     /// Adds what analysis found.
     #[must_use]
     pub fn with_facts(mut self, facts: &Facts) -> Self {
-        self.facts = Some(RecordedFacts {
-            kinds: facts.kinds.clone(),
-            effects: facts.effects.iter().map(|effect| effect.name()).collect(),
+        self.facts = Some(RecordedFacts::of(facts));
+        self
+    }
+
+    /// Adds the ask that decides, with those who have approved it.
+    #[must_use]
+    pub fn with_ask(mut self, ask: &AskId, approved_by: Vec<String>) -> Self {
+        self.approval = Some(Approval {
+            ask: ask.0.clone(),
+            approved_by,
         });
         self
     }
 
     /// Takes over what is recorded of an operation.
     pub(super) fn describe(&mut self, operation: &Operation) {
-        self.operation = operation.name();
+        self.operation = self.purpose.unwrap_or_else(|| operation.name());
         match operation {
             Operation::Query(query) => {
                 self.request = Some(query.request_id.0.clone());

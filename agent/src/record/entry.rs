@@ -12,7 +12,7 @@ use super::format::Kind;
 use super::proof::Recorded;
 use super::segment::Draft;
 use super::writer::Recorder;
-use crate::policy::{Denial, Permit};
+use crate::policy::{Denial, Hold, Permit};
 
 /// What is known when an operation, or a connection that never becomes one, begins.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -34,8 +34,31 @@ struct Decision {
     policy_version: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<String>,
+    /// What the permit bounds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_rows: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timeout_seconds: Option<u64>,
+    /// In a scope that only observes: the denial that was due.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    observed: Option<Observed>,
     #[serde(flatten)]
     about: Decided,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Observed {
+    policies: Vec<String>,
+    message: String,
+}
+
+impl From<&Denial> for Observed {
+    fn from(denial: &Denial) -> Self {
+        Self {
+            policies: denial.policies.clone(),
+            message: denial.message.clone(),
+        }
+    }
 }
 
 /// How an operation ended.
@@ -169,6 +192,9 @@ impl Entry {
             policies: permit.policies().to_vec(),
             policy_version: permit.policy_version().to_owned(),
             message: None,
+            max_rows: permit.limits().max_rows,
+            timeout_seconds: permit.limits().timeout.map(|timeout| timeout.as_secs()),
+            observed: permit.observed().map(Observed::from),
             about: detail,
         };
         let frame = DecidedFrame {
@@ -188,6 +214,24 @@ impl Entry {
             policies: denial.policies.clone(),
             policy_version: denial.policy_version.clone(),
             message: Some(denial.message.clone()),
+            max_rows: None,
+            timeout_seconds: None,
+            observed: None,
+            about: detail,
+        }));
+    }
+
+    /// Keeps that people must decide for the ended frame, which is then the entry's only one: what
+    /// they decide is an entry of its own.
+    pub fn held(&mut self, hold: &Hold, detail: Decided) {
+        self.decision = Some(Box::new(Decision {
+            verdict: "hold",
+            policies: hold.policies.clone(),
+            policy_version: hold.policy_version.clone(),
+            message: Some(hold.message.clone()),
+            max_rows: None,
+            timeout_seconds: None,
+            observed: None,
             about: detail,
         }));
     }

@@ -14,6 +14,7 @@ pub mod about;
 pub mod chain;
 pub mod entry;
 mod error;
+mod facts;
 pub mod format;
 pub mod metrics;
 mod proof;

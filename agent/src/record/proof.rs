@@ -1,6 +1,6 @@
 //! The proof that a decision is durable.
 
-use crate::policy::Permit;
+use crate::policy::{Limits, Permit};
 use crate::snowflake::Operation;
 
 /// The right to take a [`Permit`] apart; only this module can make one.
@@ -12,6 +12,7 @@ pub struct Key(());
 #[must_use]
 pub struct Recorded {
     operation: Operation,
+    limits: Limits,
     entry: u64,
 }
 
@@ -19,6 +20,7 @@ impl Recorded {
     /// Called by the writer once the decided frame is durable.
     pub(super) fn new(permit: Permit, entry: u64) -> Self {
         Self {
+            limits: permit.limits(),
             operation: permit.into_operation(&Key(())),
             entry,
         }
@@ -27,6 +29,12 @@ impl Recorded {
     #[must_use]
     pub const fn operation(&self) -> &Operation {
         &self.operation
+    }
+
+    /// What the permit bounds.
+    #[must_use]
+    pub const fn limits(&self) -> Limits {
+        self.limits
     }
 
     /// The entry's number in the recording.

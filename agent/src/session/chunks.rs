@@ -9,10 +9,11 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::registry::SessionId;
+use super::results::Terms;
 use super::token::{Token, TokenDigest};
 use crate::identity::PrincipalKey;
 use crate::snowflake::QueryId;
-use crate::snowflake::chunk::ChunkSet;
+use crate::snowflake::chunk::{ChunkSet, Size};
 
 /// Snowflake's own links live about as long.
 const KEPT: Duration = Duration::from_secs(6 * 3600);
@@ -26,6 +27,9 @@ pub struct ChunkLink {
     index: usize,
     pub session: SessionId,
     pub query_id: QueryId,
+    /// What holds for the result.
+    pub terms: Terms,
+    pub size: Size,
     pub url: Zeroizing<String>,
     pub headers: Vec<(String, Zeroizing<String>)>,
 }
@@ -52,6 +56,7 @@ struct Entry {
     session: SessionId,
     query_id: QueryId,
     header: TokenDigest,
+    terms: Terms,
     set: ChunkSet,
     until: Instant,
 }
@@ -85,6 +90,7 @@ impl Chunks {
         key: &PrincipalKey,
         session: SessionId,
         query_id: &QueryId,
+        terms: &Terms,
         set: ChunkSet,
         now: Instant,
     ) -> Option<CapabilityTokens> {
@@ -95,6 +101,10 @@ impl Chunks {
             session,
             query_id: query_id.clone(),
             header: header.digest(),
+            terms: Terms {
+                running: None,
+                ..terms.clone()
+            },
             set,
             until: now + KEPT,
         };
@@ -166,6 +176,8 @@ impl Entry {
             index,
             session: self.session,
             query_id: self.query_id.clone(),
+            terms: self.terms.clone(),
+            size: self.set.sizes.get(index).copied()?,
             url: self.set.urls.get(index)?.clone(),
             headers: self.set.request_headers(),
         })
@@ -176,6 +188,7 @@ impl Entry {
 mod tests {
     use super::*;
     use crate::session::{NewSession, Registry};
+    use crate::sql::SessionState;
 
     fn key(workload: &str) -> PrincipalKey {
         PrincipalKey::for_test(workload)
@@ -191,6 +204,7 @@ mod tests {
             credential: String::new(),
             client: String::new(),
             snowflake_id: 1,
+            state: SessionState::default(),
             upstream: (),
         };
         let (session, _tokens) = registry.open(new, now).unwrap();
@@ -198,10 +212,13 @@ mod tests {
         let id = QueryId::parse("01b00000-0000-0000-0000-000000000001").unwrap();
         let set = ChunkSet {
             urls: vec![Zeroizing::new("https://storage.test/0".to_owned())],
+            sizes: vec![Size { rows: 7, bytes: 99 }],
             headers: Vec::new(),
             qrmk: None,
         };
-        let tokens = chunks.keep(&key("a"), session.id, &id, set, now).unwrap();
+        let tokens = chunks
+            .keep(&key("a"), session.id, &id, &Terms::default(), set, now)
+            .unwrap();
         let (path, header) = (tokens.path.as_str(), tokens.header.as_str());
         let link = chunks.link(path, header, 0, &key("a"), now).unwrap();
         assert_eq!(*link.url, "https://storage.test/0");

@@ -43,7 +43,7 @@ pub struct Requests(Mutex<Inner>);
 impl Requests {
     /// Notes a statement, or tells what its id stood for already.
     pub fn admit(&self, query: &Query) -> Admission {
-        let digest = digest(query);
+        let digest = statement_digest(query);
         let mut inner = self.lock();
         if let Some(known) = inner.known.get(&query.request_id) {
             if known.digest == digest {
@@ -91,7 +91,8 @@ impl Requests {
 
 /// Everything that changes what a statement means. Every part is preceded by its length, so that
 /// no two statements run together to the same bytes.
-fn digest(query: &Query) -> blake3::Hash {
+#[must_use]
+pub fn statement_digest(query: &Query) -> blake3::Hash {
     let mut hasher = blake3::Hasher::new();
     let mut part = |bytes: &[u8]| {
         hasher.update(&(bytes.len() as u64).to_le_bytes());

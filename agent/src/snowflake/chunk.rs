@@ -11,9 +11,19 @@ use super::json::{self, JsonError, Object};
 /// The header that carries the second half of a capability.
 pub const CHUNK_HEADER: &str = "x-snowfence-chunk";
 
+/// What an answer says of one chunk's size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Size {
+    pub rows: u64,
+    /// Compressed; 0 when the answer does not say.
+    pub bytes: u64,
+}
+
 /// Where the chunks of one result are, and the secrets that open them. Never leaves the daemon.
 pub struct ChunkSet {
     pub urls: Vec<Zeroizing<String>>,
+    /// As the answer announces them, one for each url.
+    pub sizes: Vec<Size>,
     pub headers: Vec<(String, Zeroizing<String>)>,
     /// The key of the encryption at rest, for results without `headers`.
     pub qrmk: Option<Zeroizing<String>>,
@@ -90,6 +100,7 @@ impl Chunks {
             return Err(field);
         }
         let mut urls = Vec::with_capacity(chunks.len());
+        let mut sizes = Vec::with_capacity(chunks.len());
         let mut entries = Vec::with_capacity(chunks.len());
         let mut rows: u64 = 0;
         for chunk in chunks {
@@ -97,10 +108,15 @@ impl Chunks {
             urls.push(chunk.secret("url")?.ok_or_else(|| field.clone())?);
             let count = chunk.u64("rowCount")?.ok_or_else(|| field.clone())?;
             rows = rows.checked_add(count).ok_or_else(|| field.clone())?;
+            sizes.push(Size {
+                rows: count,
+                bytes: chunk.u64("compressedSize")?.unwrap_or(0),
+            });
             entries.push(rest(&chunk, body)?);
         }
         let set = ChunkSet {
             urls,
+            sizes,
             headers: headers(data)?,
             qrmk: data.secret("qrmk")?,
         };

@@ -6,6 +6,7 @@
 //! [`renew`] write the answers that are ours.
 #![forbid(unsafe_code)]
 
+pub mod catalog;
 pub mod chunk;
 mod envelope;
 pub mod error;
@@ -14,6 +15,7 @@ pub mod login;
 mod monitor;
 pub mod operation;
 mod parameters;
+pub mod progress;
 mod query;
 pub mod renew;
 pub mod request;

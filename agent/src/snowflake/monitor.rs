@@ -37,6 +37,28 @@ pub(super) fn clean(data: &Object<'_>, asked: &QueryId) -> Result<Bytes, ResultE
     Ok(output.into())
 }
 
+/// Calls the one query of a cleaned answer by another id.
+pub(super) fn call(queries: &Bytes, id: &QueryId) -> Result<Bytes, ResultError> {
+    let Ok(queries) = serde_json::from_slice::<Vec<&RawValue>>(queries) else {
+        return Err(JsonError::Field("queries").into());
+    };
+    let mut output = vec![b'['];
+    for query in queries {
+        let query = Object::from_text(query.get())?;
+        let entries = query.entries().iter().map(|(key, value)| {
+            let value = match key.as_str() {
+                "id" => Bytes::from(json::write(&id.as_str())),
+                _ => Bytes::copy_from_slice(value.get().as_bytes()),
+            };
+            (key.clone(), value)
+        });
+        let entries: Vec<(String, Bytes)> = entries.collect();
+        json::write_object(&mut output, &entries);
+    }
+    output.push(b']');
+    Ok(output.into())
+}
+
 const KEPT: [&str; 14] = [
     "endTime",
     "errorCode",

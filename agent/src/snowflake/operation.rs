@@ -157,13 +157,13 @@ impl Query {
     }
 }
 
-#[cfg(test)]
 impl Query {
-    /// A statement with nothing but its text.
-    pub(crate) fn for_test(request_id: &str, text: &str) -> Self {
+    /// A statement whose text is not kept: to be judged again by its facts, not to be sent.
+    #[must_use]
+    pub const fn restated(request_id: RequestId) -> Self {
         Self {
-            request_id: RequestId(request_id.to_owned()),
-            text: text.to_owned(),
+            request_id,
+            text: String::new(),
             describe_only: false,
             asynchronous: false,
             sequence_id: None,
@@ -173,6 +173,17 @@ impl Query {
             query_context: None,
             is_internal: false,
             retry_count: 0,
+        }
+    }
+}
+
+#[cfg(test)]
+impl Query {
+    /// A statement with nothing but its text.
+    pub(crate) fn for_test(request_id: &str, text: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            ..Self::restated(RequestId(request_id.to_owned()))
         }
     }
 }

@@ -30,11 +30,24 @@ impl fmt::Debug for UpstreamRequest {
     }
 }
 
+/// What a statement is held to, whatever its client and its session have set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bounds {
+    /// Rows that its result may have.
+    pub rows_max: Option<u64>,
+    /// Whole seconds that it may run.
+    pub seconds_max: Option<u64>,
+}
+
 /// Writes the upstream request of an operation; `None` for operations that have none of their own.
 #[must_use]
-pub fn upstream_request(operation: &Operation, query_tag: &str) -> Option<UpstreamRequest> {
+pub fn upstream_request(
+    operation: &Operation,
+    query_tag: &str,
+    bounds: Bounds,
+) -> Option<UpstreamRequest> {
     let request = match operation {
-        Operation::Query(query) => query_request(query, query_tag),
+        Operation::Query(query) => query_request(query, query_tag, bounds),
         Operation::Result(id) => get(format!("/queries/{}/result", id.as_str()), SNOWFLAKE),
         Operation::Monitor(id) => get(format!("/monitoring/queries/{}", id.as_str()), JSON),
         Operation::Abort(Abort::Query(id)) => post(
@@ -62,7 +75,7 @@ pub fn upstream_request(operation: &Operation, query_tag: &str) -> Option<Upstre
     Some(request)
 }
 
-fn query_request(query: &Query, query_tag: &str) -> UpstreamRequest {
+fn query_request(query: &Query, query_tag: &str, bounds: Bounds) -> UpstreamRequest {
     let mut pairs = vec![("requestId", query.request_id.0.clone())];
     if query.retry_count > 0 {
         if let Some(time) = query.query_submission_time {
@@ -84,6 +97,7 @@ fn query_request(query: &Query, query_tag: &str) -> UpstreamRequest {
         parameters: Parameters {
             own: &query.parameters,
             query_tag,
+            bounds,
         },
         bindings: query.bindings.as_deref(),
         query_context: query.query_context.as_deref(),
@@ -113,22 +127,59 @@ struct QueryBody<'a> {
     query_context: Option<&'a RawValue>,
 }
 
-/// Statement parameters with our tag in the place of the client's.
+/// Statement parameters with our tag in the place of the client's, and with our bounds where the
+/// client's are wider. A parameter of the statement wins over one of its session, so `ALTER SESSION`
+/// does not lift a bound.
 struct Parameters<'a> {
     own: &'a [(String, Box<RawValue>)],
     query_tag: &'a str,
+    bounds: Bounds,
+}
+
+impl Parameters<'_> {
+    /// The smaller of the client's bound and ours. To Snowflake zero is none at all.
+    fn bounded(&self, name: &str, ours: Option<u64>) -> Option<u64> {
+        let own = self.own.iter().find(|(own, _)| own == name);
+        let own = own.and_then(|(_, value)| {
+            let text = value.get().trim_matches('"').trim();
+            text.parse::<u64>().ok().filter(|value| *value > 0)
+        });
+        ours.map(|ours| own.map_or(ours, |own| own.min(ours)))
+    }
 }
 
 impl Serialize for Parameters<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // One row more than may pass: that it is there tells a result that is too large from one
+        // that just fits.
+        let rows = self.bounds.rows_max.map(|rows| rows.saturating_add(1));
+        let ours = [
+            (ROWS_PER_RESULTSET, self.bounded(ROWS_PER_RESULTSET, rows)),
+            (
+                STATEMENT_TIMEOUT,
+                self.bounded(STATEMENT_TIMEOUT, self.bounds.seconds_max),
+            ),
+        ];
+        let is_ours = |name: &str| {
+            let bounded = |(ours, value): &(&str, Option<u64>)| *ours == name && value.is_some();
+            name == QUERY_TAG || ours.iter().any(bounded)
+        };
         let mut map = serializer.serialize_map(None)?;
-        for (name, value) in self.own.iter().filter(|(name, _)| name != QUERY_TAG) {
+        for (name, value) in self.own.iter().filter(|(name, _)| !is_ours(name)) {
             map.serialize_entry(name, value)?;
+        }
+        for (name, value) in ours {
+            if let Some(value) = value {
+                map.serialize_entry(name, &value)?;
+            }
         }
         map.serialize_entry(QUERY_TAG, self.query_tag)?;
         map.end()
     }
 }
+
+const ROWS_PER_RESULTSET: &str = "ROWS_PER_RESULTSET";
+const STATEMENT_TIMEOUT: &str = "STATEMENT_TIMEOUT_IN_SECONDS";
 
 /// The session parameter that carries who asked.
 pub(super) const QUERY_TAG: &str = "QUERY_TAG";
@@ -179,3 +230,61 @@ const fn post(path_and_query: String, body: Vec<u8>, accept: &'static str) -> Up
 const JSON: &str = "application/json";
 /// What drivers ask for where rows can come back.
 const SNOWFLAKE: &str = "application/snowflake";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(own: &[(&str, &str)], bounds: Bounds, expected: &str) {
+        let own: Vec<(String, Box<RawValue>)> = own
+            .iter()
+            .map(|(name, value)| {
+                let value = RawValue::from_string((*value).to_owned()).unwrap();
+                ((*name).to_owned(), value)
+            })
+            .collect();
+        let parameters = Parameters {
+            own: &own,
+            query_tag: "t",
+            bounds,
+        };
+        let text = String::from_utf8(json::write(&parameters)).unwrap();
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_client_can_narrow_a_bound_and_not_widen_it() {
+        let none = Bounds::default();
+        let both = Bounds {
+            rows_max: Some(100),
+            seconds_max: Some(60),
+        };
+        check(
+            &[("ROWS_PER_RESULTSET", "5")],
+            none,
+            r#"{"ROWS_PER_RESULTSET":5,"QUERY_TAG":"t"}"#,
+        );
+        let ours =
+            r#"{"ROWS_PER_RESULTSET":101,"STATEMENT_TIMEOUT_IN_SECONDS":60,"QUERY_TAG":"t"}"#;
+        check(&[], both, ours);
+        for wider in ["0", "\"0\"", "1000000", "\"x\"", "-1"] {
+            check(
+                &[
+                    ("ROWS_PER_RESULTSET", wider),
+                    ("STATEMENT_TIMEOUT_IN_SECONDS", wider),
+                ],
+                both,
+                ours,
+            );
+        }
+        check(
+            &[
+                ("ROWS_PER_RESULTSET", "7"),
+                ("STATEMENT_TIMEOUT_IN_SECONDS", "\"9\""),
+            ],
+            both,
+            r#"{"ROWS_PER_RESULTSET":7,"STATEMENT_TIMEOUT_IN_SECONDS":9,"QUERY_TAG":"t"}"#,
+        );
+    }
+}

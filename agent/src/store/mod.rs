@@ -122,3 +122,6 @@ async fn prepare(options: &SqliteConnectOptions) -> Result<SqliteConnection, Mig
     .await?;
     Ok(connection)
 }
+
+#[cfg(test)]
+mod tests;

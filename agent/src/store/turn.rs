@@ -5,6 +5,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit};
 
 use super::StoreError;
+use crate::telemetry::ErrorChain;
 
 /// The connection that writes.
 #[derive(Debug)]
@@ -17,7 +18,7 @@ pub(super) struct Writer {
 /// A transaction that alone may write; others wait until it is dropped.
 ///
 /// What follows a commit in memory is done before the turn is dropped, so that memory changes in
-/// the order of the commits. Dropped without [`Turn::commit`] or [`Turn::undo`], or after one of
+/// the order of the commits. Dropped without [`Turn::commit`] or [`Turn::abandon`], or after one of
 /// them failed, the connection is replaced and SQLite rolls back.
 #[derive(Debug)]
 pub(crate) struct Turn {
@@ -66,9 +67,12 @@ impl Turn {
         self.end("COMMIT").await
     }
 
-    /// Takes it back.
-    pub(crate) async fn undo(&mut self) -> Result<(), StoreError> {
-        self.end("ROLLBACK").await
+    /// Takes it back, for a caller that has an error to tell already. Where that fails too, the
+    /// next turn opens the file afresh.
+    pub(crate) async fn abandon(&mut self) {
+        if let Err(error) = self.end("ROLLBACK").await {
+            tracing::warn!(error = %ErrorChain(&error), "cannot roll back in the store");
+        }
     }
 
     async fn end(&mut self, statement: &'static str) -> Result<(), StoreError> {

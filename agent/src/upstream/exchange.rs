@@ -252,7 +252,7 @@ fn refused(host: &str, status: StatusCode) -> UpstreamError {
 }
 
 /// A random UUID, version 4.
-pub(super) fn request_id(host: &str) -> Result<String, UpstreamError> {
+pub(crate) fn request_id(host: &str) -> Result<String, UpstreamError> {
     let mut bytes = [0; 16];
     if SystemRandom::new().fill(&mut bytes).is_err() {
         return Err(UpstreamError::Stopped {

@@ -23,6 +23,7 @@ pub(crate) use body::collect;
 pub use connect::ConnectError;
 pub(crate) use connect::{Connector, Endpoint};
 pub use error::UpstreamError;
+pub(crate) use exchange::request_id;
 pub use metrics::Metrics;
 pub(crate) use pool::connect as open;
 pub use proof::{Key, Unmasked, UnmaskedBody};

@@ -19,10 +19,11 @@ use super::session::UpstreamSession;
 use crate::config::{self, Limits};
 use crate::credential::Proof;
 use crate::http::Method;
+use crate::policy;
 use crate::record::Recorded;
 use crate::snowflake::Operation;
 use crate::snowflake::login::LoginAnswer;
-use crate::snowflake::request::upstream_request;
+use crate::snowflake::request::{Bounds, upstream_request};
 use crate::snowflake::result::peek;
 
 /// A logout is a courtesy: nobody waits for it, and the daemon must be able to stop.
@@ -103,8 +104,9 @@ impl Upstream {
         session: &UpstreamSession,
         query_tag: &str,
     ) -> Result<Unmasked, UpstreamError> {
-        self.perform(recorded.into_operation(&Key::new()), session, query_tag)
-            .await
+        let bounds = bounds(recorded.limits());
+        let operation = recorded.into_operation(&Key::new());
+        self.perform(operation, session, query_tag, bounds).await
     }
 
     /// Fetches a result chunk from storage, verified by TLS like the account host.
@@ -131,7 +133,7 @@ impl Upstream {
         };
         // Whatever Snowflake says, this session sends nothing more.
         drop(session.lose(None));
-        let Some(message) = message(&Operation::Close, "", session)
+        let Some(message) = message(&Operation::Close, "", Bounds::default(), session)
             .ok()
             .and_then(|message| message.authorised(&tokens.session))
         else {
@@ -152,8 +154,9 @@ impl Upstream {
         operation: Operation,
         session: &UpstreamSession,
         query_tag: &str,
+        bounds: Bounds,
     ) -> Result<Unmasked, UpstreamError> {
-        let work = self.deliver(operation, session, query_tag);
+        let work = Box::pin(self.deliver(operation, session, query_tag, bounds));
         let body = self.timed(session.host(), work).await?;
         Ok(Unmasked::new(200, UnmaskedBody::Json(Bytes::from(body))))
     }
@@ -163,6 +166,7 @@ impl Upstream {
         mut operation: Operation,
         session: &UpstreamSession,
         query_tag: &str,
+        bounds: Bounds,
     ) -> Result<Vec<u8>, UpstreamError> {
         let malformed = || UpstreamError::Malformed {
             host: session.host().to_owned(),
@@ -174,7 +178,7 @@ impl Upstream {
                 if let (Operation::Query(query), 1..) = (&mut operation, tries) {
                     query.retry_count = query.retry_count.saturating_add(1);
                 }
-                message(&operation, query_tag, session)?
+                message(&operation, query_tag, bounds, session)?
                     .authorised(&tokens.session)
                     .ok_or_else(malformed)
             };
@@ -276,12 +280,25 @@ impl Upstream {
     }
 }
 
+/// A permit's limits in the upstream's terms. A timeout is rounded up: ours comes after it.
+fn bounds(limits: policy::Limits) -> Bounds {
+    Bounds {
+        rows_max: limits.max_rows,
+        seconds_max: limits
+            .timeout
+            .map(|timeout| timeout.as_secs() + u64::from(timeout.subsec_nanos() > 0))
+            .map(|seconds| seconds.max(1)),
+    }
+}
+
 fn message(
     operation: &Operation,
     query_tag: &str,
+    bounds: Bounds,
     session: &UpstreamSession,
 ) -> Result<Message, UpstreamError> {
-    let request = upstream_request(operation, query_tag).ok_or(UpstreamError::NotForwarded)?;
+    let request =
+        upstream_request(operation, query_tag, bounds).ok_or(UpstreamError::NotForwarded)?;
     let (path, body) = (request.path_and_query, Bytes::from(request.body));
     Ok(Message::to_account(
         request.method,

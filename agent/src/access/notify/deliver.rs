@@ -11,9 +11,8 @@ use super::address::{Address, Answer};
 use super::metrics::{Metrics, Outcome};
 use super::outbox::{self, Entry};
 use super::{NotifyError, Slack, slack, webhook};
-use crate::access::ask::Subject;
+use crate::access::Desk;
 use crate::access::event::{Event, EventKind};
-use crate::access::{Desk, redact};
 use crate::clock;
 use crate::credential::{Secret, Source};
 use crate::shutdown::Shutdown;
@@ -201,10 +200,7 @@ impl Endpoint {
     }
 
     async fn attempt(&self, event: &Event) -> Result<Answer, NotifyError> {
-        let mut shown = event.clone();
-        if self.redact {
-            hide_literals(&mut shown);
-        }
+        let shown = event.shown(self.redact);
         match &self.form {
             Form::Webhook { address, secret } => {
                 let secret = self.secret(secret).await?;
@@ -232,14 +228,6 @@ impl Endpoint {
 
     fn failed(&self, count: u64) {
         self.metrics.count(self.form.name(), Outcome::Failed, count);
-    }
-}
-
-fn hide_literals(event: &mut Event) {
-    if let Some(ask) = &mut event.ask
-        && let Subject::Statement(statement) = &mut ask.subject
-    {
-        statement.text = redact::redact(&statement.text);
     }
 }
 

@@ -92,6 +92,12 @@ impl Slack {
     ];
 }
 
+/// Whether events may be sent to this address: over https, or within this host.
+#[must_use]
+pub fn is_address(url: &str) -> bool {
+    Address::parse(url).is_some()
+}
+
 /// Everything that is needed to tell people, opened.
 #[derive(Debug)]
 pub struct Notifier {

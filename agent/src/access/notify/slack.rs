@@ -42,7 +42,12 @@ pub(super) fn message(event: &Event) -> Value {
         grant_blocks(&mut blocks, grant);
     }
     blocks.push(context(event));
-    json!({"text": title, "blocks": blocks})
+    // The line of the desktop's notice is markup.
+    let line = title
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;");
+    json!({"text": line, "blocks": blocks})
 }
 
 fn title(event: &Event) -> String {

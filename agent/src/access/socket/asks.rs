@@ -64,7 +64,6 @@ impl Counter {
         let policies = (self.policies)();
         let (right, terms) = rights::ask(&policies, principal, &role, now)?;
         let duration = checks::duration(for_seconds, terms.longest.unwrap_or(LONGEST))?;
-        let breaks_glass = terms.breakglass && terms.approvals == 0;
         let asked = NewAsk {
             message: format!("the workload asks for role `{role}`"),
             subject: Subject::Role { role, duration },
@@ -74,14 +73,13 @@ impl Counter {
             terms,
             policy_version: right.policy_version,
         };
-        if breaks_glass {
-            let ask = self.desk.break_glass(asked, now).await?;
+        let ask = self.desk.ask(asked, now).await?;
+        if ask.break_glass {
             // Nobody was asked: everybody is told.
             tracing::warn!(target: "access-desk", ask = %ask.id, caller = %caller, "break-glass");
-            return Ok(ask);
+        } else {
+            tracing::info!(target: "access-desk", ask = %ask.id, caller = %caller, "asked");
         }
-        let ask = self.desk.ask(asked, now).await?;
-        tracing::info!(target: "access-desk", ask = %ask.id, caller = %caller, "asked");
         Ok(ask)
     }
 
@@ -129,8 +127,9 @@ impl Counter {
         id: &AskId,
         new: NewVote,
     ) -> Result<Ask, Refused> {
-        let person =
+        let speaker =
             caller.person("an agent decides nothing; a person does, outside every scope")?;
+        let person = &speaker.person;
         let NewVote { approves, note } = new;
         match &note {
             Some(note) => checks::text("note", note)?,
@@ -147,7 +146,7 @@ impl Counter {
         }
         let now = clock::now();
         let policies = (self.policies)();
-        let right = rights::approve(&policies, person, &view(&ask, &terms(&ask)), now)?;
+        let right = speaker.may_approve(&policies, &view(&ask, &terms(&ask)), now)?;
         let vote = Vote {
             person: person.name.clone(),
             uid: person.uid,

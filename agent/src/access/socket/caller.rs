@@ -3,12 +3,11 @@
 use std::fmt;
 
 use super::Counter;
-use super::people::PersonError;
+use super::people::{PersonError, Speaker};
 use super::refused::Refused;
 use super::shapes::Me;
 use crate::identity::{self, IdentityError, Peer, Principal};
 use crate::kernel::is_within;
-use crate::policy::rights::Person;
 
 /// Who makes a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +15,7 @@ pub(super) enum Caller {
     /// A process in an enforced scope, whatever its user.
     Agent(Box<Principal>),
     /// A process outside every scope.
-    Person(Person),
+    Person(Speaker),
 }
 
 impl Caller {
@@ -29,10 +28,10 @@ impl Caller {
     }
 
     /// The person, or why an agent cannot do this.
-    pub(super) fn person(&self, instead: &str) -> Result<&Person, Refused> {
+    pub(super) fn person(&self, instead: &str) -> Result<&Speaker, Refused> {
         match self {
             Self::Agent(_) => Err(Refused::wrong_side(instead)),
-            Self::Person(person) => Ok(person),
+            Self::Person(speaker) => Ok(speaker),
         }
     }
 }
@@ -48,7 +47,9 @@ impl fmt::Display for Caller {
                     workload.name, workload.anchor
                 )
             }
-            Self::Person(person) => write!(formatter, "`{}` ({})", person.name, person.uid),
+            Self::Person(Speaker { person, .. }) => {
+                write!(formatter, "`{}` ({})", person.name, person.uid)
+            }
         }
     }
 }
@@ -61,7 +62,7 @@ impl From<&Caller> for Me {
                 anchor: principal.workload.anchor.clone(),
                 uid: principal.workload.uid,
             },
-            Caller::Person(person) => Self::Person {
+            Caller::Person(Speaker { person, .. }) => Self::Person {
                 name: person.name.clone(),
                 uid: person.uid,
                 groups: person.groups.clone(),

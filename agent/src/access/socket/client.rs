@@ -112,7 +112,7 @@ impl Client {
     async fn post<T: DeserializeOwned>(
         &self,
         path: &str,
-        body: &impl Serialize,
+        body: &(impl Serialize + Sync),
     ) -> Result<T, ClientError> {
         let body = serde_json::to_vec(body).map_err(ClientError::Write)?;
         self.send(Method::POST, path, body.into(), PATIENCE).await

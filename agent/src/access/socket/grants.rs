@@ -5,12 +5,13 @@ use std::time::Duration;
 use super::Counter;
 use super::caller::Caller;
 use super::checks;
+use super::people::Speaker;
 use super::refused::Refused;
 use super::shapes::NewRoleGrant;
 use crate::access::{AccessError, Grant, GrantId, NewGrant};
 use crate::clock;
 use crate::identity::Principal;
-use crate::policy::rights::{self, Person};
+use crate::policy::rights::Person;
 
 /// More than a person reads; the newest come first.
 const LISTED_MAX: usize = 500;
@@ -25,8 +26,8 @@ impl Counter {
         caller: &Caller,
         live_only: bool,
     ) -> Result<Vec<Grant>, Refused> {
-        if let Caller::Person(person) = caller {
-            self.operates(person)?;
+        if let Caller::Person(speaker) = caller {
+            self.operates(speaker)?;
         }
         let grants = self.desk.grants(live_only).await?.into_iter();
         let seen = grants.filter(|grant| match caller {
@@ -42,10 +43,10 @@ impl Counter {
         caller: &Caller,
         new: NewRoleGrant,
     ) -> Result<Grant, Refused> {
-        let person = caller.person(
+        let speaker = caller.person(
             "an agent gives no role; it asks for one with `snowfence ask`, and people decide",
         )?;
-        self.operates(person)?;
+        let person = self.operates(speaker)?;
         let NewRoleGrant {
             role,
             workload,
@@ -105,10 +106,7 @@ impl Counter {
                 self.expect_own(principal, id).await?;
                 "its holder".to_owned()
             }
-            Caller::Person(person) => {
-                self.operates(person)?;
-                person.name.clone()
-            }
+            Caller::Person(speaker) => self.operates(speaker)?.name.clone(),
         };
         let by = match reason {
             Some(reason) => format!("{by}: {reason}"),
@@ -126,9 +124,9 @@ impl Counter {
         id: &GrantId,
         by: Duration,
     ) -> Result<Grant, Refused> {
-        let person =
+        let speaker =
             caller.person("an agent extends no grant; it asks again with `snowfence ask`")?;
-        self.operates(person)?;
+        let person = self.operates(speaker)?;
         let by = checks::duration(by.as_secs(), LONGEST)?;
         let grant = self.desk.extend(id, by, &person.name, clock::now()).await?;
         tracing::info!(
@@ -141,9 +139,10 @@ impl Counter {
         Ok(grant)
     }
 
-    fn operates(&self, person: &Person) -> Result<(), Refused> {
-        rights::operate(&(self.policies)(), person, clock::now())?;
-        Ok(())
+    /// The person, if they may operate.
+    fn operates<'s>(&self, speaker: &'s Speaker) -> Result<&'s Person, Refused> {
+        speaker.may_operate(&(self.policies)(), clock::now())?;
+        Ok(&speaker.person)
     }
 
     /// A grant to every instance of a workload is none of one instance's to end: the others would

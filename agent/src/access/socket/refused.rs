@@ -90,6 +90,8 @@ impl From<AccessError> for Refused {
             AccessError::OtherStatement => (StatusCode::CONFLICT, "other_statement"),
             AccessError::NotApproved { .. } => (StatusCode::CONFLICT, "not_approved"),
             AccessError::Over { .. } => (StatusCode::CONFLICT, "over"),
+            AccessError::NeedsDecision => (StatusCode::FORBIDDEN, "needs_decision"),
+            AccessError::TooLong { .. } => (StatusCode::FORBIDDEN, "too_long"),
             AccessError::Duration => (StatusCode::BAD_REQUEST, "bad_request"),
         };
         Self::new(status, code, error.to_string())

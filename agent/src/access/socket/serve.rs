@@ -109,12 +109,12 @@ fn welcome(stream: UnixStream, counter: &Arc<Counter>, shutdown: &Shutdown) {
 fn turn_away(stream: UnixStream) {
     // Whoever does not get it finds the connection closed.
     if let Ok(mut stream) = stream.into_std() {
-        drop(stream.write(TOO_MANY));
+        drop(stream.write_all(TOO_MANY));
     }
 }
 
 const TOO_MANY: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nconnection: close\r\n\
-    content-type: application/json\r\ncontent-length: 95\r\n\r\n\
+    content-type: application/json\r\ncontent-length: 91\r\n\r\n\
     {\"code\":\"too_many\",\"message\":\"too many requests of this user; wait a moment and try again\"}";
 
 /// Answers one request.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::caller::Caller;
 use crate::access::{Ask, Asker, Subject};
-use crate::policy::rights::{self, AskView, Person};
+use crate::policy::rights::{AskView, Person};
 use crate::policy::{PolicySet, Terms};
 
 /// Which asks a caller may see.
@@ -19,7 +19,7 @@ impl<'a> Sight<'a> {
     pub(super) fn of(caller: &'a Caller, policies: &'a PolicySet, now: Timestamp) -> Self {
         let operates = match caller {
             Caller::Agent(_) => false,
-            Caller::Person(person) => rights::operate(policies, person, now).is_ok(),
+            Caller::Person(speaker) => speaker.may_operate(policies, now).is_ok(),
         };
         Self {
             caller,
@@ -35,9 +35,9 @@ impl<'a> Sight<'a> {
                 let workload = &principal.workload;
                 ask.asker.workload == workload.name && ask.asker.anchor == workload.anchor
             }
-            Caller::Person(person) => {
+            Caller::Person(speaker) => {
                 let may_decide =
-                    || rights::approve(self.policies, person, &view(ask, &terms(ask)), self.now);
+                    || speaker.may_approve(self.policies, &view(ask, &terms(ask)), self.now);
                 self.operates || may_decide().is_ok()
             }
         }

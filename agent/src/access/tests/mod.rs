@@ -1,7 +1,10 @@
 //! Asks, votes and grants, in a store on disk.
 
 mod asks;
+mod budgets;
+mod faults;
 mod grants;
+mod kill;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -103,5 +106,26 @@ pub(crate) fn vote(person: &str, uid: u32, approves: bool) -> Vote {
         approves,
         note: Some("looked at it".to_owned()),
         time: at(0),
+    }
+}
+
+/// Votes and state belong together, and nobody voted twice.
+#[track_caller]
+pub(super) fn check_votes(ask: &Ask) {
+    let people: BTreeSet<&str> = ask.votes.iter().map(|vote| vote.person.as_str()).collect();
+    assert_eq!(people.len(), ask.votes.len(), "{ask:?}");
+    let approvals = ask.votes.iter().filter(|vote| vote.approves).count();
+    let denials = ask.votes.len() - approvals;
+    let enough = approvals == ask.approvals as usize;
+    match ask.state {
+        AskState::Open => assert!(!enough && denials == 0, "{ask:?}"),
+        AskState::Approved | AskState::Used => assert!(enough && denials == 0, "{ask:?}"),
+        AskState::Denied => assert!(!enough && denials == 1, "{ask:?}"),
+        AskState::Expired | AskState::Withdrawn | AskState::Void => {
+            assert!(
+                approvals <= ask.approvals as usize && denials == 0,
+                "{ask:?}"
+            );
+        }
     }
 }

@@ -146,7 +146,7 @@ fn kind(table: &mut Reader<'_, '_>) -> Option<CredentialKind> {
 }
 
 /// Reads where a secret comes from. A secret itself is refused, and not repeated.
-fn secret(table: &mut Reader<'_, '_>, key: &'static str) -> Option<SecretSource> {
+pub(super) fn secret(table: &mut Reader<'_, '_>, key: &'static str) -> Option<SecretSource> {
     let value = table.take(key)?;
     if value.get_ref().is_str() {
         let message = format!(

@@ -21,6 +21,8 @@ pub(super) struct Seen {
     pub(super) credential_accounts: Vec<(String, Spanned<String>)>,
     /// Account, credential it names.
     pub(super) default_credentials: Vec<(String, Spanned<String>)>,
+    /// Webhooks and Slack channels.
+    pub(super) receivers: Vec<Spanned<String>>,
     pub(super) attach: Option<Spanned<String>>,
 }
 
@@ -30,6 +32,7 @@ pub(super) fn check(seen: &Seen, file: &Reader<'_, '_>) {
     unique(&seen.accounts, "account", file);
     unique(&seen.hosts, "host", file);
     unique(&seen.credentials, "credential", file);
+    unique(&seen.receivers, "receiver", file);
     scopes_below_attach(seen, file);
     scopes_fit_the_kernel(seen, file);
     accounts_exist(seen, file);

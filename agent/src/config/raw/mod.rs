@@ -2,6 +2,7 @@
 
 mod credential;
 mod cross;
+mod notify;
 mod settings;
 mod tables;
 
@@ -43,6 +44,7 @@ fn read_file(mut file: Reader<'_, '_>) -> Option<Config> {
     let policy = settings::policy(&mut file);
     let record = settings::record(&mut file);
     let access = settings::access(&mut file);
+    let notify = notify::notify(&mut file, &mut seen);
     let admin = settings::admin(&mut file);
     let limits = settings::limits(&mut file);
     cross::check(&seen, &file);
@@ -67,6 +69,7 @@ fn read_file(mut file: Reader<'_, '_>) -> Option<Config> {
         policy,
         record,
         access,
+        notify: notify?,
         admin,
         limits,
     })

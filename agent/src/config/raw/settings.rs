@@ -49,6 +49,10 @@ const BODY_BYTES_MAX: u64 = 1 << 30;
 /// Snowflake answers "in progress" after 45 s; Python sends again after 60 s.
 const UPSTREAM_TIMEOUT: Duration = Duration::from_secs(50);
 const UPSTREAM_TIMEOUT_MAX: Duration = Duration::from_secs(59);
+/// Snowflake itself answers after 45 s; a driver that gets no answer within 60 s sends again, and one
+/// that gets it at once asks thousands of times a minute.
+const HOLD_POLL: Duration = Duration::from_secs(40);
+const HOLD_POLL_MAX: Duration = Duration::from_secs(45);
 const TIMEOUT_MIN: Duration = Duration::from_secs(1);
 const HELLO_TIMEOUT_MAX: Duration = Duration::from_secs(60);
 
@@ -201,6 +205,11 @@ pub(super) fn limits(file: &mut Reader<'_, '_>) -> Limits {
                 value::duration(text, TIMEOUT_MIN, UPSTREAM_TIMEOUT_MAX)
             })
             .unwrap_or(UPSTREAM_TIMEOUT),
+        hold_poll: table
+            .parsed("hold_poll", |text| {
+                value::duration(text, TIMEOUT_MIN, HOLD_POLL_MAX)
+            })
+            .unwrap_or(HOLD_POLL),
     })
 }
 

@@ -15,6 +15,8 @@ pub(in crate::config) static FILE: Section = Section {
         optional("policy", "table", "Where policies are."),
         optional("record", "table", "The recording."),
         optional("access", "table", "Asks, grants and budgets."),
+        optional("webhook", "tables", "Who is told of asks and grants."),
+        optional("slack", "tables", "Which channels are told of them."),
         optional("admin", "table", "Status and metrics."),
         optional("limits", "table", "Limits of the proxy."),
     ],
@@ -339,10 +341,16 @@ pub(in crate::config) static LIMITS: Section = Section {
             "\"50s\"",
             "The longest silence of the upstream.",
         ),
+        default(
+            "hold_poll",
+            "duration",
+            "\"40s\"",
+            "How long a driver that asks for a statement that waits for approval is kept waiting for the answer \"in progress\".",
+        ),
     ],
 };
 
-const fn required(name: &'static str, kind: &'static str, doc: &'static str) -> Key {
+pub(super) const fn required(name: &'static str, kind: &'static str, doc: &'static str) -> Key {
     Key {
         name,
         kind,
@@ -360,7 +368,7 @@ const fn optional(name: &'static str, kind: &'static str, doc: &'static str) -> 
     }
 }
 
-const fn default(
+pub(super) const fn default(
     name: &'static str,
     kind: &'static str,
     value: &'static str,

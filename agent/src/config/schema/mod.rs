@@ -1,11 +1,13 @@
 //! Every key of the configuration file: what the reader accepts and the reference page says.
 
 mod keys;
+mod notify;
 
 pub(super) use keys::{
     ACCESS, ACCOUNT, ADMIN, CREDENTIAL, FILE, KERNEL, LIMITS, POLICY, RECORD, SCOPE, SECRET, TLS,
     WORKLOAD,
 };
+pub(super) use notify::{SLACK, WEBHOOK};
 
 /// A table of the file.
 #[derive(Debug)]
@@ -35,7 +37,7 @@ pub(super) enum Need {
 }
 
 /// The tables, in the order of the reference page.
-pub(super) static SECTIONS: [&Section; 12] = [
+pub(super) static SECTIONS: [&Section; 14] = [
     &SCOPE,
     &WORKLOAD,
     &ACCOUNT,
@@ -46,6 +48,8 @@ pub(super) static SECTIONS: [&Section; 12] = [
     &POLICY,
     &RECORD,
     &ACCESS,
+    &WEBHOOK,
+    &SLACK,
     &ADMIN,
     &LIMITS,
 ];

@@ -107,6 +107,38 @@ fn rules_between_tables_hold() {
 }
 
 #[test]
+fn receivers_are_told_apart_and_their_addresses_are_not_repeated() {
+    let webhook = "[[webhook]]\nname = \"w\"\nsecret = { systemd = \"w\" }\nurl =";
+    let slack = "[[slack]]\nname = \"w\"\nurl =";
+    check_refused(
+        &format!("{webhook} \"https://a.example/\"\n{slack} {{ systemd = \"s\" }}"),
+        "receiver `w` is given twice",
+    );
+    for url in [
+        "http://a.example/hunter2",
+        "https://u:hunter2@a.example/",
+        "hunter2",
+    ] {
+        let text = format!("{webhook} \"{url}\"");
+        check_refused(&text, "`url`: not an https URL");
+        assert!(!findings(&format!("{MINIMAL}\n{text}")).contains("hunter2"));
+    }
+    check_refused(
+        &format!("{slack} \"https://hooks.example/hunter2\""),
+        "`url` must not be written into this file",
+    );
+    check_refused(
+        &format!("{slack} {{ systemd = \"s\" }}\nevents = [\"ask_open\"]"),
+        "no event is called `ask_open`, did you mean `ask_opened`?",
+    );
+    check_refused(
+        "[[webhook]]\nredact = 1",
+        "`redact` must be a boolean, not an integer",
+    );
+    check_refused("[[webhook]]\nname = \"w\"", "[[webhook]] needs `secret`");
+}
+
+#[test]
 fn the_hosts_of_accounts_may_be_signed() {
     let config = read(COMPLETE);
     assert_eq!(

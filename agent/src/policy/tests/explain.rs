@@ -13,7 +13,7 @@ fn an_explanation_agrees_with_the_verdict_and_tells_what_would_change_it() {
            @id("no-egress") forbid (principal, action in Action::"egress", resource);
            @id("ask") permit (principal, action == Action::"ask", resource);"#,
     );
-    let cases: [(&[(Effect, ObjectKind, &str)], &str, &str); 5] = [
+    let cases: [(&[Doing<'_>], &str, &str); 5] = [
         (&[(Effect::Read, ObjectKind::Table, "a.b.c")], "allow", "[]"),
         (
             &[(Effect::Insert, ObjectKind::Table, "a.b.c")],

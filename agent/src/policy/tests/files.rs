@@ -105,3 +105,145 @@ fn files_that_others_can_change_are_not_policies() {
         Err(LoadError::Exposed { .. })
     ));
 }
+
+#[test]
+fn every_annotation_means_something_where_it_is() {
+    let text = r#"
+@id("a") @aprovals("2") permit (principal, action, resource);
+@id("b") @approvals("0") permit (principal, action, resource) when { context.approved };
+@id("c") @wait("soon") @approvers("a,,b") permit (principal, action, resource) when { context.approved };
+@id("d") @approvers("a") permit (principal, action == Action::"read", resource);
+@id("e") @max_rows("5") @timeout("1m") forbid (principal, action, resource);
+@id("f") @kill permit (principal, action, resource);
+@id("g") @freeze("yes") permit (principal, action, resource) when { context.approved };
+@id("h") @breakglass @approvals("1") permit (principal, action, resource) when { context.approved };
+@id("i") @for("1h") permit (principal, action == Action::"read", resource);
+@id("j") @for("10s") permit (principal, action == Action::"ask", resource);
+@id("k") @max_rows("0") @timeout("9000h") permit (principal, action, resource);
+@id("l") @breakglass forbid (principal, action, resource) unless { context.approved };
+@id("m") @freeze permit (principal, action == Action::"ask", resource);
+"#;
+    let Err(LoadError::Invalid { problems }) = PolicySet::parse(&[("a.cedar", text)]) else {
+        panic!("loaded");
+    };
+    let seen: Vec<String> = problems.iter().map(Problem::to_string).collect();
+    insta::assert_snapshot!(seen.join("\n"));
+}
+
+#[test]
+fn a_name_that_no_object_has_is_an_error() {
+    let policy =
+        |resource: &str| format!("@id(\"p\")\nforbid (principal, action, resource in {resource});");
+    let bad = [
+        "Schema::\"sales.public\"",
+        "Schema::\"SALES\"",
+        "Database::\"SALES.PUBLIC\"",
+        "Table::\"SALES.PUBLIC.ORDERS 26\"",
+        "Warehouse::\"wh\"",
+        "Table::\"\"",
+    ];
+    let told = bad.map(|resource| {
+        let Err(LoadError::Invalid { problems }) =
+            PolicySet::parse(&[("a.cedar", &policy(resource))])
+        else {
+            panic!("loaded: {resource}");
+        };
+        problems
+            .iter()
+            .map(Problem::to_string)
+            .collect::<Vec<_>>()
+            .join("\n")
+    });
+    insta::assert_snapshot!(told.join("\n"));
+    for good in [
+        "Schema::\"SALES.PUBLIC\"",
+        "Database::\"\\\"sales\\\"\"",
+        "Account::\"acme\"",
+    ] {
+        parse(&policy(good));
+    }
+}
+
+#[test]
+fn labels_are_part_of_the_set_and_of_its_version() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), "a.cedar", READ);
+    let store = Store::open(dir.path()).unwrap();
+    let before = store.snapshot().version().to_owned();
+    write(
+        dir.path(),
+        "labels.toml",
+        "[[label]]\nname = \"x\"\ncolums = []\n",
+    );
+    write(dir.path(), "b.cedar", "permit (");
+    let Err(LoadError::Invalid { problems }) = store.reload() else {
+        panic!("loaded");
+    };
+    let files: BTreeSet<&str> = problems.iter().map(|it| it.file.as_str()).collect();
+    assert_eq!(
+        files,
+        BTreeSet::from(["b.cedar", "labels.toml"]),
+        "{problems:?}"
+    );
+    let labels = problems.iter().find(|it| it.file == "labels.toml").unwrap();
+    assert_eq!((labels.line, labels.column), (1, 1), "{labels}");
+    assert_eq!(store.snapshot().version(), before);
+    fs::remove_file(dir.path().join("b.cedar")).unwrap();
+    write(
+        dir.path(),
+        "labels.toml",
+        "[[label]]\nname = \"x\"\ncolumns = [\"A.B.C.D\"]\n",
+    );
+    let policies = store.reload().unwrap();
+    assert_ne!(policies.version(), before);
+    assert_eq!(policies.labels().iter().count(), 1);
+    // Labels steer as policies do.
+    fs::set_permissions(
+        dir.path().join("labels.toml"),
+        fs::Permissions::from_mode(0o666),
+    )
+    .unwrap();
+    assert!(matches!(
+        PolicySet::load(dir.path()),
+        Err(LoadError::Exposed { .. })
+    ));
+}
+
+#[test]
+fn subdirectories_are_not_in_force_and_labels_alone_are_no_policies() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), "labels.toml", "");
+    assert!(matches!(
+        PolicySet::load(dir.path()),
+        Err(LoadError::Empty { .. })
+    ));
+    write(dir.path(), "a.cedar", READ);
+    fs::create_dir(dir.path().join("old.cedar")).unwrap();
+    write(&dir.path().join("old.cedar"), "b.cedar", "permit (");
+    assert_eq!(PolicySet::load(dir.path()).unwrap().len(), 1);
+}
+
+#[test]
+fn an_unchecked_set_is_read_whoever_may_change_it() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), "a.cedar", READ);
+    fs::set_permissions(
+        dir.path().join("a.cedar"),
+        fs::Permissions::from_mode(0o666),
+    )
+    .unwrap();
+    symlink(dir.path().join("a.cedar"), dir.path().join("link")).unwrap();
+    assert!(matches!(
+        PolicySet::load(dir.path()),
+        Err(LoadError::Exposed { .. })
+    ));
+    let policies = PolicySet::read_unchecked(dir.path()).unwrap();
+    let [rule] = policies.rules() else {
+        panic!("{:?}", policies.rules());
+    };
+    assert_eq!(
+        (rule.id.as_str(), rule.permits, rule.file.as_str()),
+        ("read", true, "a.cedar")
+    );
+    assert_eq!(rule.text, READ);
+}

@@ -95,7 +95,8 @@ fn a_message_is_one_short_line_whatever_a_statement_names() {
                 );
                 denial.message
             }
-            verdict => held(verdict).message,
+            Verdict::Hold(hold) => hold.message,
+            Verdict::Allow(permit) => panic!("{permit:?}"),
         };
         assert!(message.len() <= 600, "{} bytes: {message}", message.len());
         assert!(!message.contains(char::is_control), "{message:?}");

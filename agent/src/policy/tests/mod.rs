@@ -4,6 +4,7 @@ mod decide;
 mod explain;
 mod files;
 mod holds;
+mod matrix;
 mod messages;
 mod objects;
 mod packs;
@@ -146,8 +147,10 @@ fn column(table: &str, column: Option<&str>) -> Column {
     }
 }
 
+type Doing<'a> = (Effect, ObjectKind, &'a str);
+
 /// Facts of a statement that does this to these objects.
-fn doing(accesses: &[(Effect, ObjectKind, &str)]) -> Facts {
+fn doing(accesses: &[Doing<'_>]) -> Facts {
     let accesses = accesses
         .iter()
         .map(|(effect, kind, object)| Access::new(*effect, *kind, name(object)));

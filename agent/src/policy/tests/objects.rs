@@ -28,19 +28,11 @@ fn an_object_is_in_its_schema_its_database_and_its_account() {
         ("in Schema::\"SALES.OTHER\"", false),
         ("in Schema::\"OTHER.PUBLIC\"", false),
         ("in Account::\"other\"", false),
-        ("is View_is_no_type", false),
     ];
-    for (resource, expected) in cases.into_iter().take(10) {
+    for (resource, expected) in cases {
         let verdict = ask_about(&permit(resource), &doing(&orders));
         assert_eq!(matches!(verdict, Verdict::Allow(_)), expected, "{resource}");
     }
-    assert!(
-        PolicySet::parse(&[(
-            "a.cedar",
-            &format!("permit (principal, action, resource {});", cases[10].0)
-        )])
-        .is_err()
-    );
 }
 
 #[test]

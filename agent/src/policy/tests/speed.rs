@@ -10,11 +10,11 @@ use crate::policy::evaluate::judge_anew;
 fn many(count: usize) -> PolicySet {
     let mut text = String::from(crate::policy::default_policy());
     for at in 0..count.saturating_sub(6) {
-        write!(
+        writeln!(
             text,
             "@id(\"p{at}\") permit (principal == Workload::\"w{at}\", action in [Action::\"read\", \
              Action::\"write\"], resource in Schema::\"DB.S{at}\") when {{ context.user_present || \
-             principal.uid == {at} }};\n"
+             principal.uid == {at} }};"
         )
         .unwrap();
     }

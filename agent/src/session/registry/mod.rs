@@ -9,8 +9,10 @@ use ring::rand::SystemRandom;
 use tokio::time::Instant;
 
 use super::requests::Requests;
+use super::state::State;
 use super::token::{Token, TokenDigest};
 use crate::identity::PrincipalKey;
+use crate::sql::SessionState;
 
 /// Snowflake's own validity of a session token.
 const SESSION_VALIDITY: Duration = Duration::from_secs(3600);
@@ -48,6 +50,8 @@ pub struct Session<U> {
     pub snowflake_id: u64,
     /// The statements of the session by request id.
     pub requests: Requests,
+    /// What names mean in the session.
+    pub state: Arc<State>,
     pub upstream: U,
 }
 
@@ -59,6 +63,8 @@ pub struct NewSession<U> {
     pub credential: String,
     pub client: String,
     pub snowflake_id: u64,
+    /// The names and parameters that the session begins with.
+    pub state: SessionState,
     pub upstream: U,
 }
 
@@ -227,6 +233,7 @@ impl<U> Registry<U> {
             client: new.client,
             snowflake_id: new.snowflake_id,
             requests: Requests::default(),
+            state: State::new(new.state),
             upstream: new.upstream,
         });
         inner.by_token.insert(tokens.session.digest(), id);

@@ -13,6 +13,7 @@ fn new(workload: &str) -> NewSession<()> {
         credential: "cred".to_owned(),
         client: String::new(),
         snowflake_id: 1,
+        state: SessionState::default(),
         upstream: (),
     }
 }

@@ -40,6 +40,7 @@ pub struct Admitted {
     pub statement_type: Option<u64>,
     chunks: Option<Chunks>,
     has_rows: bool,
+    body_bytes: u64,
     /// The answer as it came; `None` when it is rewritten from the parts below.
     whole: Option<Bytes>,
     envelope: Vec<(String, Bytes)>,
@@ -134,6 +135,7 @@ pub fn admit(body: &Bytes, asked: Asked<'_>) -> Result<Admitted, ResultError> {
         statement_type: None,
         chunks: None,
         has_rows: false,
+        body_bytes: body.len() as u64,
         whole: None,
         envelope: envelope_entries(&envelope, body)?,
         data: None,
@@ -174,16 +176,47 @@ pub fn admit(body: &Bytes, asked: Asked<'_>) -> Result<Admitted, ResultError> {
 }
 
 impl Admitted {
+    /// The rows in the answer itself; those in chunks are counted when they are fetched.
+    #[must_use]
+    pub fn inline_rows(&self) -> u64 {
+        let in_chunks = self.chunks.as_ref().map_or(0, |chunks| chunks.rows);
+        self.rows.unwrap_or(0).saturating_sub(in_chunks)
+    }
+
+    /// The length of the answer.
+    #[must_use]
+    pub const fn body_bytes(&self) -> u64 {
+        self.body_bytes
+    }
+
     /// Where the result's chunks are, taken out: only the table of capabilities keeps them.
     pub fn take_chunks(&mut self) -> Option<ChunkSet> {
         let chunks = self.chunks.as_mut()?;
         let empty = ChunkSet {
             urls: Vec::new(),
+            sizes: Vec::new(),
             headers: Vec::new(),
             qrmk: None,
         };
         let set = std::mem::replace(&mut chunks.set, empty);
         (!set.urls.is_empty()).then_some(set)
+    }
+
+    /// Calls the answered query by the id that its client knows it by.
+    pub fn call(&mut self, id: &QueryId) -> Result<(), ResultError> {
+        let Some(data) = &mut self.data else {
+            return Ok(());
+        };
+        self.whole = None;
+        set(data, "queryId", json::write(&id.as_str()));
+        if self.in_progress.is_some() {
+            let url = format!("/queries/{}/result", id.as_str());
+            set(data, "getResultUrl", json::write(&url));
+        }
+        if let Some((_, queries)) = data.iter_mut().find(|(key, _)| key == "queries") {
+            *queries = monitor::call(queries, id)?;
+        }
+        Ok(())
     }
 
     /// Writes the client's answer.

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::*;
+use crate::snowflake::request::Bounds;
 
 pub(crate) fn request(method: Method, target: &str, body: &str) -> CanonicalRequest {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
@@ -166,7 +167,8 @@ fn what_was_judged_is_what_is_sent() {
         "queryContextDTO":{"entries": []},"disableOfflineChunks":false}"#;
     let target = "/queries/v1/query-request?requestId=r-1&retryCount=2&retryReason=503&target=x";
     let operation = decode(&request(Method::Post, target, body)).unwrap();
-    let sent = crate::snowflake::request::upstream_request(&operation, "ours").unwrap();
+    let sent =
+        crate::snowflake::request::upstream_request(&operation, "ours", Bounds::default()).unwrap();
     insta::assert_snapshot!(sent.path_and_query, @r#"/queries/v1/query-request?requestId=r-1&clientStartTime=17&retryCount=2"#);
     insta::assert_snapshot!(String::from_utf8(sent.body.clone()).unwrap(), @r#"{"sqlText":"select ?","asyncExec":true,"sequenceId":3,"querySubmissionTime":17,"isInternal":true,"describeOnly":false,"parameters":{"MULTI_STATEMENT_COUNT":1,"QUERY_TAG":"ours"},"bindings":{"1": {"type":"TEXT","value":["a",null]}},"queryContextDTO":{"entries": []}}"#);
     assert!(!format!("{sent:?}").contains("select"));
@@ -177,7 +179,8 @@ fn an_abort_that_is_sent_twice_is_the_same_abort_and_names_the_bodys_request() {
     let target = "/queries/v1/abort-request?requestId=this-exchange";
     let body = r#"{"sqlText":"x","requestId":"the-statement"}"#;
     let operation = decode(&request(Method::Post, target, body)).unwrap();
-    let send = || crate::snowflake::request::upstream_request(&operation, "").unwrap();
+    let send =
+        || crate::snowflake::request::upstream_request(&operation, "", Bounds::default()).unwrap();
     assert_eq!(send().body, br#"{"requestId":"the-statement"}"#);
     assert_eq!(send().path_and_query, send().path_and_query);
     let id = send().path_and_query.split_once('=').unwrap().1.to_owned();

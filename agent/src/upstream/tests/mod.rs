@@ -17,6 +17,7 @@ use self::server::{Reply, Seen, Server};
 use super::*;
 use crate::config::{Credential, CredentialKind, Limits, SecretSource};
 use crate::credential::{Proof, Secret};
+use crate::snowflake::request::Bounds;
 use crate::snowflake::{Login, Operation, Query, QueryId};
 
 const HOST: &str = "acct.snowflakecomputing.com";
@@ -52,6 +53,7 @@ fn limits() -> Limits {
         request_body_bytes_max: 1 << 20,
         response_body_bytes_max: 64 * 1024,
         upstream_timeout: Duration::from_secs(20),
+        hold_poll: Duration::from_secs(40),
     }
 }
 
@@ -162,7 +164,10 @@ async fn settle() {
 }
 
 async fn ask(upstream: &Upstream, session: &UpstreamSession) -> Result<Bytes, UpstreamError> {
-    upstream.perform(query(), session, "tag").await.map(json)
+    upstream
+        .perform(query(), session, "tag", Bounds::default())
+        .await
+        .map(json)
 }
 
 #[tokio::test]
@@ -300,7 +305,7 @@ async fn operations_carry_the_session_token_over_one_connection() {
     settle().await;
     let id = QueryId::parse("01234567-89ab-cdef-0123-456789abcdef").unwrap();
     upstream
-        .perform(Operation::Result(id), &session, "tag")
+        .perform(Operation::Result(id), &session, "tag", Bounds::default())
         .await
         .map(json)
         .unwrap();
@@ -336,7 +341,7 @@ async fn after_logout_nothing_is_sent() {
 async fn what_is_answered_here_is_not_forwarded() {
     let (server, upstream, session) = session(limits(), |_, _| Reply::json(ROWS)).await;
     let telemetry = upstream
-        .perform(Operation::Telemetry, &session, "tag")
+        .perform(Operation::Telemetry, &session, "tag", Bounds::default())
         .await;
     assert!(
         matches!(telemetry, Err(UpstreamError::NotForwarded)),

@@ -1,6 +1,8 @@
 //! Asking, voting, giving and ending, from one end to the other.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::*;
 

@@ -65,10 +65,16 @@ name = "a"
 hosts = ["a.snowflakecomputing.com"]
 "#;
 
-/// A peer: connects, asks, prints the answer.
+/// A peer: becomes a user who logged in as another, connects, asks, prints the answer.
 const PEER: &str = r#"
-import socket, sys
-path, method, target, body = sys.argv[1:]
+import os, socket, sys
+login, uid, path, method, target, body = sys.argv[1:]
+# Whoever runs the tests has logged in as somebody, whom the peer must not seem to be.
+with open("/proc/self/loginuid", "w") as file:
+    file.write(login)
+os.setgroups([])
+os.setresgid(int(uid), int(uid), int(uid))
+os.setresuid(int(uid), int(uid), int(uid))
 s = socket.socket(socket.AF_UNIX)
 s.connect(path)
 head = f"{method} {target} HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n\r\n"
@@ -154,16 +160,14 @@ impl Bench {
         target: &str,
         body: &Value,
     ) -> Command {
-        // Whoever runs the tests has logged in as somebody, whom the peer must not seem to be.
-        let shell = "echo $0 > /proc/self/loginuid; id=$1; shift; \
-                     exec setpriv --reuid $id --regid $id --clear-groups python3 -c \"$@\"";
-        let body = match body {
-            Value::Null => String::new(),
-            body => body.to_string(),
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
         };
-        let mut command = Command::new("sh");
+        let mut command = Command::new("python3");
         command
-            .args(["-c", shell, &login.to_string(), &uid.to_string(), PEER])
+            .args(["-c", PEER, &login.to_string(), &uid.to_string()])
             .arg(match at {
                 At::Inside => &self.inside,
                 At::Outside => &self.outside,

@@ -69,7 +69,7 @@ impl Access {
 fn plain(error: ClientError) -> anyhow::Error {
     match error {
         ClientError::Refused { message, .. } => anyhow!(one_line(&message, LINE_CHARS_MAX)),
-        other => other.into(),
+        error @ (ClientError::Ask(_) | ClientError::Id(_) | ClientError::Write(_)) => error.into(),
     }
 }
 
@@ -156,37 +156,4 @@ pub(super) fn votes(ask: &Ask) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_short() {
-        for (seconds, shown) in [
-            (-5, "0s"),
-            (59, "59s"),
-            (60, "1m"),
-            (7_199, "1h"),
-            (172_800, "2d"),
-        ] {
-            assert_eq!(span(seconds), shown);
-        }
-        assert_eq!(duration("1h 30m"), Ok(Duration::from_secs(5_400)));
-        assert!(duration("30").is_err());
-        assert!(duration("-30m").is_err());
-    }
-
-    #[test]
-    fn an_id_cannot_climb_out_of_its_path() {
-        assert_eq!(ask_id("ask-7k3m9q2f"), Ok(AskId("ask-7k3m9q2f".to_owned())));
-        for wrong in [
-            "",
-            "ask-",
-            "ask-../x",
-            "ask-a/votes",
-            "ask-a?b",
-            "grant-2c8x4n1p",
-        ] {
-            assert!(ask_id(wrong).is_err(), "{wrong}");
-        }
-    }
-}
+mod tests;

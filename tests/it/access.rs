@@ -1,0 +1,182 @@
+//! A role for as long as it is needed: an agent asks, people decide, an operator ends it.
+
+use std::fs::{Permissions, set_permissions};
+use std::os::unix::fs::PermissionsExt as _;
+
+use serde_json::{Value, json};
+use tests::{Client, Output, layout};
+
+use crate::bench::{Bench, Plan};
+
+/// Two people who may decide, and no account of this host: made-up users.
+const ALICE: u32 = 4301;
+const BOB: u32 = 4302;
+/// Has no rights.
+const EVE: u32 = 4303;
+
+const POLICY: &str = r#"
+@id("free")
+permit (principal, action in [Action::"login", Action::"observe", Action::"control"], resource);
+@id("makers-make")
+permit (principal in Role::"maker", action in [Action::"ddl"], resource);
+@id("makers-are-asked-for") @approvers("stewards") @approvals("2") @for("1h")
+permit (principal == Workload::"agent", action == Action::"ask", resource == Role::"maker");
+@id("stewards-decide")
+permit (principal, action == Action::"approve", resource)
+when { [User::"uid:4301", User::"uid:4302"].contains(principal) };
+@id("root-operates")
+permit (principal == User::"root", action == Action::"operate", resource);
+"#;
+
+struct Access {
+    bench: Bench,
+}
+
+impl Access {
+    fn new(name: &str) -> Self {
+        let plan = Plan {
+            policy: POLICY,
+            ..Plan::default()
+        };
+        let bench = Bench::with(name, &plan);
+        // Other users must get to the socket, as they do below /run.
+        let socket = &bench.daemon.files().access_socket;
+        for dir in socket.ancestors().skip(1).take(2) {
+            set_permissions(dir, Permissions::from_mode(0o711)).unwrap();
+        }
+        Self { bench }
+    }
+
+    /// `snowfence` in the scope.
+    fn agent(&self, arguments: &[&str]) -> Output {
+        let client = self.bench.environment.inside(layout::snowfence());
+        self.run(client, arguments)
+    }
+
+    /// `snowfence` beside the scope, as root.
+    fn operator(&self, arguments: &[&str]) -> Output {
+        let client = self.bench.environment.outside(layout::snowfence());
+        self.run(client, arguments)
+    }
+
+    /// `snowfence` beside the scope, as somebody who has logged in.
+    fn person(&self, uid: u32, arguments: &[&str]) -> Output {
+        // The program is opened before: its path may be closed to other users.
+        let shell = "echo $0 > /proc/self/loginuid; exec 9< \"$1\"; shift; \
+                     exec setpriv --reuid $0 --regid $0 --clear-groups /proc/self/fd/9 \"$@\"";
+        let client = self.bench.environment.outside("/bin/sh");
+        let client = client.args(["-c", shell, &uid.to_string()]);
+        self.run(client.arg(layout::snowfence()), arguments)
+    }
+
+    fn run(&self, client: Client, arguments: &[&str]) -> Output {
+        let socket = &self.bench.daemon.files().access_socket;
+        let client = client.args(arguments).arg("--json").arg("--socket");
+        client.arg(socket).output().unwrap()
+    }
+
+    /// Whether the agent may make a table, and what it is told if not.
+    fn makes(&self) -> Value {
+        self.bench.ask(
+            "from client import *\n\
+             answer = query(session(), 'create or replace table made (n int)')\n\
+             report(True if answer['success'] else answer['message'])",
+        )
+    }
+
+    #[track_caller]
+    fn refused(&self, output: &Output, part: &str) {
+        let log = self.bench.daemon.log();
+        assert_eq!(output.status.code(), Some(1), "{output:#?}\n{log}");
+        assert!(output.stderr.contains(part), "{output:#?}\n{log}");
+    }
+
+    #[track_caller]
+    fn done(&self, output: &Output) -> Value {
+        let log = self.bench.daemon.log();
+        assert!(output.status.success(), "{output:#?}\n{log}");
+        serde_json::from_str(&output.stdout).unwrap()
+    }
+}
+
+#[test]
+fn a_role_that_people_gave_works_until_it_is_revoked() {
+    let access = Access::new("access");
+    let denied = access.makes();
+    assert_ne!(denied, json!(true), "nothing permits it yet");
+
+    let arguments = [
+        "ask",
+        "maker",
+        "--for",
+        "30m",
+        "--reason",
+        "the march report",
+    ];
+    let asked = access.done(&access.agent(&arguments));
+    let id = asked["id"].as_str().unwrap();
+    assert_eq!(asked["asker"]["workload"], "agent");
+    access.refused(&access.operator(&arguments), "`snowfence grant`");
+
+    // The agent runs as root, whom the policies let operate.
+    let approve = ["approve", id];
+    access.refused(&access.agent(&approve), "an agent decides nothing");
+    access.refused(&access.person(EVE, &approve), "there is no ask");
+    let first = access.done(&access.person(ALICE, &approve));
+    assert_eq!(
+        (&first["state"], first["votes"].as_array().map(Vec::len)),
+        (&json!("open"), Some(1))
+    );
+    access.refused(
+        &access.person(ALICE, &approve),
+        "has voted on this ask already",
+    );
+    assert_ne!(access.makes(), json!(true), "one of two");
+    let second = access.done(&access.person(BOB, &approve));
+    assert_eq!(second["state"], "approved");
+
+    assert_eq!(access.makes(), json!(true), "{}", access.bench.daemon.log());
+    let held = access.done(&access.agent(&["grants"]));
+    let grant = held[0]["id"].as_str().unwrap();
+    assert_eq!(
+        (&held[0]["id"], &held[0]["state"]),
+        (&second["grant"], &json!("active"))
+    );
+
+    access.refused(&access.person(ALICE, &["revoke", grant]), "");
+    assert_eq!(access.makes(), json!(true));
+    let ended = access.done(&access.operator(&["revoke", grant, "--reason", "done"]));
+    assert_eq!(ended["state"], "revoked");
+    assert_eq!(access.makes(), denied, "as before");
+    access.bench.assert_record_is_whole();
+}
+
+#[test]
+fn an_operator_gives_a_role_and_its_holders_keep_it_over_a_restart() {
+    let mut access = Access::new("granted");
+    let grant = [
+        "grant",
+        "maker",
+        "--workload",
+        "agent",
+        "--for",
+        "1h",
+        "--reason",
+        "on call",
+    ];
+    access.refused(&access.agent(&grant), "`snowfence ask`");
+    access.refused(&access.person(ALICE, &grant), "");
+    let given = access.done(&access.operator(&grant));
+    let id = given["id"].as_str().unwrap();
+    assert_eq!(access.makes(), json!(true));
+    let longer = access.done(&access.operator(&["extend", id, "--by", "30m"]));
+    assert_eq!(longer["duration"]["secs"], 5400);
+    // It is for every instance of the workload.
+    access.refused(&access.agent(&["revoke", id]), "an operator ends it");
+
+    access.bench.daemon.process().kill().unwrap();
+    access.bench.daemon = tests::Daemon::restart(&access.bench.environment).unwrap();
+    assert_eq!(access.makes(), json!(true));
+    access.done(&access.operator(&["revoke", id]));
+    assert_ne!(access.makes(), json!(true));
+}
