@@ -1,5 +1,8 @@
 //! What each statement is taken for, and above all what is not taken for a read.
 
+mod families;
+mod hostile;
+
 use proptest::prelude::{any, prop, prop_assert, proptest};
 
 use super::context::Context;
