@@ -89,7 +89,7 @@ const QUERIES: &[&str] = &[
     "with recursive r as (select a, b from (Q) union all select a, b from r where a > 1) select * from r",
     "select * from (Q) union all select 1, 'x'",
     "select 1 as a, 'x' as b union all select * from (Q)",
-    "select 'x' as b, 1 as a union all by name select * from (Q)",
+    "select 1 as a, 'x' as b union all by name select b, a from (Q)",
     "select 1 as a, 'x' as b union all by name select * from (Q)",
     "select * exclude (z) from (select 1 as z, * from (Q))",
     "select * rename (y as b) from (select a, b as y from (Q))",
