@@ -14,7 +14,7 @@ use sqlparser::ast::{
 use super::names::Named;
 use super::scope::{Binding, Names, Scope};
 use super::shape::{Rest, Shape};
-use super::taint::Gather;
+use super::taint::{Gather, Taint};
 use super::{Walker, Yield};
 use crate::sql::facts::{Effect, ObjectKind};
 use crate::sql::name::ObjectName;
@@ -152,15 +152,11 @@ impl Walker<'_> {
         };
         self.from(from, &mut scope);
         self.written(&update.assignments, own, &scope);
-        let plain = |assignment: &Assignment| is_constant(&assignment.value);
-        let looks = update.selection.is_some()
-            || !from.is_empty()
-            || !update.table.joins.is_empty()
-            || !update.assignments.iter().all(plain);
-        if looks {
+        let reads = self.values_of(&update.assignments, &scope);
+        let joined = !from.is_empty() || !update.table.joins.is_empty();
+        if reads || joined || update.selection.is_some() {
             self.access_named(Effect::Read, ObjectKind::Table, &target);
         }
-        self.values_of(&update.assignments, &scope);
         let order = update.order_by.iter().map(|order| &order.expr);
         for expr in update.selection.iter().chain(order).chain(&update.limit) {
             self.condition(expr, &scope);
@@ -296,10 +292,15 @@ impl Walker<'_> {
         self.touch(&gather.finish());
     }
 
-    fn values_of(&mut self, assignments: &[Assignment], scope: &Scope<'_>) {
+    /// Walks what is assigned; true if any of it may come from a table.
+    fn values_of(&mut self, assignments: &[Assignment], scope: &Scope<'_>) -> bool {
+        let mut reads = false;
         for assignment in assignments {
-            self.value(&assignment.value, scope);
+            if !is_default(&assignment.value) {
+                reads |= self.value(&assignment.value, scope) != Taint::clean();
+            }
         }
+        reads
     }
 
     fn assignments(&mut self, assignments: &[Assignment], scope: &Scope<'_>) {
@@ -342,41 +343,28 @@ impl Walker<'_> {
             return Yield::NoData;
         };
         let mut scope = outer.inner();
-        match kind {
+        let effect = match kind {
             CopyIntoSnowflakeKind::Table => {
-                let mut target = outer.inner();
-                let named = self.changed(into, &mut target);
-                self.access_named(Effect::Import, ObjectKind::Table, &named);
-                let columns = into_columns.iter().flatten();
-                let columns: Vec<_> = columns.map(|column| self.fold(column)).collect();
-                self.touch_columns(&columns, &target);
+                self.loads(into, into_columns.as_deref().unwrap_or_default(), outer);
                 if let Some(from) = from_obj {
-                    let named = self.named(from);
-                    let effect = match &named {
-                        Named::Location => Effect::Import,
-                        Named::Objects(_) | Named::Stage(_) | Named::Cte(_) | Named::Dynamic => {
-                            Effect::Read
-                        }
-                    };
-                    self.access_named(effect, ObjectKind::Stage, &as_stage(named));
-                    self.transformations(
-                        from_transformations.as_deref().unwrap_or_default(),
-                        from_obj_alias.as_ref(),
-                        &mut scope,
-                    );
+                    self.loaded(from);
+                    let items = from_transformations.as_deref().unwrap_or_default();
+                    self.transformations(items, from_obj_alias.as_ref(), &mut scope);
                 }
+                Effect::Import
             }
             CopyIntoSnowflakeKind::Location => {
-                let named = self.named(into);
-                self.access_named(Effect::Export, ObjectKind::Stage, &as_stage(named));
+                let named = as_stage(self.named(into));
+                self.access_named(Effect::Export, ObjectKind::Stage, &named);
                 if let Some(from) = from_obj {
                     let named = self.named(from);
                     let (names, shape) = self.readable(&named, outer);
                     self.bind(None, names, shape, &mut scope);
                     self.touch_columns(&[], &scope);
                 }
+                Effect::Export
             }
-        }
+        };
         if let Some(query) = from_query {
             let shape = self.query(query, outer);
             self.bind(None, Names::Nothing, shape, &mut scope);
@@ -385,17 +373,31 @@ impl Walker<'_> {
             self.condition(partition, &scope);
         }
         if let Some(name) = &stage_params.storage_integration {
-            let effect = match kind {
-                CopyIntoSnowflakeKind::Table => Effect::Import,
-                CopyIntoSnowflakeKind::Location => Effect::Export,
-            };
-            let name = self.spelt(name).and_then(ObjectName::new);
-            match name {
+            match self.spelt(name).and_then(ObjectName::new) {
                 Some(name) => self.access(effect, ObjectKind::Integration, name),
                 None => self.access_account(Effect::Opaque),
             }
         }
         Yield::NoData
+    }
+
+    /// The table that files are loaded into.
+    fn loads(&mut self, into: &AstName, columns: &[Ident], outer: &Scope<'_>) {
+        let mut target = outer.inner();
+        let named = self.changed(into, &mut target);
+        self.access_named(Effect::Import, ObjectKind::Table, &named);
+        let columns: Vec<_> = columns.iter().map(|column| self.fold(column)).collect();
+        self.touch_columns(&columns, &target);
+    }
+
+    /// Where the files are.
+    fn loaded(&mut self, from: &AstName) {
+        let named = as_stage(self.named(from));
+        let effect = match &named {
+            Named::Location => Effect::Import,
+            Named::Objects(_) | Named::Stage(_) | Named::Cte(_) | Named::Dynamic => Effect::Read,
+        };
+        self.access_named(effect, ObjectKind::Stage, &named);
     }
 
     fn transformations(
@@ -433,7 +435,10 @@ fn as_stage(named: Named) -> Named {
     }
 }
 
-/// True for values that are not read from anywhere.
-fn is_constant(expr: &Expr) -> bool {
-    matches!(expr, Expr::Value(_) | Expr::TypedString(_))
+/// True for `DEFAULT`, which the parser takes for a column.
+fn is_default(expr: &Expr) -> bool {
+    let Expr::Identifier(ident) = expr else {
+        return false;
+    };
+    ident.quote_style.is_none() && ident.value.eq_ignore_ascii_case("default")
 }

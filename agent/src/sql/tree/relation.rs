@@ -3,14 +3,19 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use sqlparser::ast::Statement;
+
 use super::scope::{Names, Scope};
 use super::shape::{Output, Rest, Shape};
 use super::taint::{Gather, Taint};
 use super::{Walker, Yield};
 use crate::sql::context::{Lookup, Relation, SessionState};
+use crate::sql::cursor::Piece;
 use crate::sql::facts::{Effect, ObjectKind};
+use crate::sql::lexer::lex;
 use crate::sql::name::ObjectName;
-use crate::sql::parse::parse_text;
+use crate::sql::parse::{Parsed, parse};
+use crate::sql::split;
 
 /// Views over views over views: people's are rarely deeper than five.
 const VIEWS_OPEN_MAX: usize = 16;
@@ -61,6 +66,12 @@ impl Walker<'_> {
             .definition
             .as_ref()
             .map(|definition| self.definition(name, definition));
+        if relation.columns.is_empty() {
+            // Its columns are those of its definition, or it is as good as not seen.
+            let own = Rc::new(Shape::open(Vec::new(), Rest::Table(table)));
+            let shapes = std::iter::once(own).chain(inner);
+            return Shape::open(Vec::new(), Rest::Either(shapes.collect()));
+        }
         let mut outputs = Vec::with_capacity(relation.columns.len());
         for (at, column) in relation.columns.iter().enumerate() {
             let column: Rc<str> = column.as_str().into();
@@ -91,7 +102,7 @@ impl Walker<'_> {
         if self.views_open >= VIEWS_OPEN_MAX || self.views_walked >= VIEWS_WALKED_MAX {
             return unknown("is one of too many that are nested");
         }
-        let Some(statement) = parse_text(text) else {
+        let Some(statement) = understand(text) else {
             return unknown("has a definition that is not understood");
         };
         self.views_walked += 1;
@@ -108,7 +119,13 @@ impl Walker<'_> {
         let session = std::mem::replace(&mut self.session, Arc::new(owner));
         let deciders = std::mem::take(&mut self.deciders);
         let forward = std::mem::take(&mut self.forward);
-        let yields = self.statement(&statement, &Scope::default());
+        let yields = match &*statement {
+            // The text of a view as `SHOW VIEWS` has it.
+            Statement::CreateView(create) => {
+                Some(Yield::Rows(self.query(&create.query, &Scope::default())))
+            }
+            other => self.statement(other, &Scope::default()),
+        };
         self.forward = forward;
         self.deciders = deciders;
         self.session = session;
@@ -117,5 +134,23 @@ impl Walker<'_> {
             Some(Yield::Rows(shape)) => shape,
             Some(Yield::NoData | Yield::Unknown(_)) | None => unknown("is not a query"),
         }
+    }
+}
+
+/// Parses one statement, read as strictly as a client's own.
+fn understand(text: &str) -> Option<Box<Statement>> {
+    let mut tokens = Vec::new();
+    lex(text, &mut tokens).ok()?;
+    let whole = Piece {
+        text,
+        tokens: &tokens,
+    };
+    let pieces = split::statements(whole);
+    let [piece] = pieces.as_slice() else {
+        return None;
+    };
+    match parse(*piece) {
+        Parsed::Tree(statement) => Some(statement),
+        Parsed::Gap | Parsed::Disagreement => None,
     }
 }
