@@ -17,6 +17,9 @@ const TAKE_QUERY_ID: [&str; 4] = [
     "SYSTEM$ESTIMATE_QUERY_ACCELERATION",
 ];
 
+/// The length of an id: 32 digits in five groups.
+const ID_BYTES: usize = 36;
+
 /// The results that a text names.
 #[derive(Debug, Default)]
 pub(super) struct Named {
@@ -110,6 +113,8 @@ fn variable(argument: &[Token<'_>], context: &Context) -> Option<String> {
 /// `opaque` statements is trusted with that.
 pub(super) fn suspected(text: &str, tokens: Option<&Vec<Token<'_>>>, known: Named) -> Named {
     let runs = text.split(|c: char| !(c.is_ascii_hexdigit() || c == '-'));
+    // A text of ten million other characters has as many runs.
+    let runs = runs.filter(|run| run.len() == ID_BYTES);
     let mut ids: Vec<String> = runs.filter_map(id).collect();
     let found: BTreeSet<String> = ids.iter().cloned().collect();
     ids.extend(known.ids.into_iter().filter(|id| !found.contains(id)));
