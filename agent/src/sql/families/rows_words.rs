@@ -104,7 +104,7 @@ pub(super) const KEYWORDS: [&str; 99] = [
 ];
 
 /// Words that can stand before a bracket and call nothing.
-pub(super) const BRACKET_WORDS: [&str; 88] = [
+pub(super) const BRACKET_WORDS: [&str; 93] = [
     "ADD",
     "ALL",
     "AND",
@@ -112,6 +112,7 @@ pub(super) const BRACKET_WORDS: [&str; 88] = [
     "AS",
     "AT",
     "BEFORE",
+    "BERNOULLI",
     "BETWEEN",
     "BY",
     "CASE",
@@ -123,6 +124,7 @@ pub(super) const BRACKET_WORDS: [&str; 88] = [
     "CURSOR",
     "DEFAULT",
     "DEFINE",
+    "DIRECTORY",
     "RESULTSET",
     "EXCEPTION",
     "DISTINCT",
@@ -171,11 +173,14 @@ pub(super) const BRACKET_WORDS: [&str; 88] = [
     "RETURN",
     "RETURNS",
     "ROLLUP",
+    "ROW",
     "SAMPLE",
     "SEED",
     "SELECT",
+    "SEMANTIC_VIEW",
     "SET",
     "SETS",
+    "SYSTEM",
     "TABLE",
     "TABLESAMPLE",
     "TAG",
