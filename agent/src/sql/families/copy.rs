@@ -1,11 +1,12 @@
 //! Data on its way between tables and files, and the files themselves.
 
 use super::{Judged, expression};
-use crate::sql::cursor::{Cursor, Piece, Place, Scope};
+use crate::sql::cursor::{Cursor, Piece, Scope};
 use crate::sql::facts::{Effect, ObjectKind};
 use crate::sql::finding::Finding;
 use crate::sql::lexer::Lexeme;
 use crate::sql::opaque::Obscurity;
+use crate::sql::written::Place;
 
 /// `COPY INTO` a table or a location, `COPY FILES INTO` a stage.
 pub(super) fn copy(mut cursor: Cursor<'_>, scope: Scope<'_>) -> Judged {
