@@ -116,12 +116,11 @@ impl Walker<'_> {
         let session = std::mem::replace(&mut self.session, Arc::new(owner));
         let deciders = std::mem::take(&mut self.deciders);
         let forward = std::mem::take(&mut self.forward);
-        let yields = match &statement {
-            // The text of a view as `SHOW VIEWS` has it.
-            Statement::CreateView(create) => {
-                Some(Yield::Rows(self.query(&create.query, &Scope::default())))
-            }
-            other => self.statement(other, &Scope::default()),
+        // The text of a view as `SHOW VIEWS` has it, or its query alone.
+        let yields = if let Statement::CreateView(create) = &statement {
+            Some(Yield::Rows(self.query(&create.query, &Scope::default())))
+        } else {
+            self.statement(&statement, &Scope::default())
         };
         self.forward = forward;
         self.deciders = deciders;
