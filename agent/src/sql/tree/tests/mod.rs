@@ -1,6 +1,8 @@
-//! Where outputs come from, and which objects are touched.
+//! Where outputs come from, and what is touched.
 
 mod accesses;
+mod columns;
+mod growth;
 mod lineage;
 mod wrapped;
 
@@ -174,4 +176,15 @@ fn short(columns: impl IntoIterator<Item = Column>) -> String {
         format!("{table}.{}", column.column.as_deref().unwrap_or("*"))
     });
     columns.collect::<Vec<_>>().join(", ")
+}
+
+/// Compares what was found for each text, and shows every difference at once.
+#[track_caller]
+fn check(cases: &[(&str, &str)], find: impl Fn(&str) -> String) {
+    let differences = cases.iter().filter_map(|(text, expected)| {
+        let found = find(text);
+        (found != *expected).then(|| format!("{text}\n  found    {found}\n  expected {expected}"))
+    });
+    let differences: Vec<String> = differences.collect();
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
