@@ -221,7 +221,8 @@ pub struct Facts {
     pub predicates: BTreeSet<Column>,
     /// Of the last statement that returns rows of its own.
     pub lineage: Lineage,
-    /// Tables and views whose columns or definition would have told more.
+    /// Tables and views whose columns or definition would have told more. A known source that is a
+    /// column of one of these may stand for others: what looks like a table may be a view.
     pub missing: BTreeSet<ObjectName>,
     pub session_changes: Vec<SessionChange>,
     /// BLAKE3 over the text with its literals taken out, hexadecimal: the same for statements that
