@@ -6,6 +6,7 @@ use super::lexer::{Lexeme, Token};
 use super::limits::TEXTS_NESTED_MAX;
 use super::name::{ObjectName, fold};
 use super::opaque::Obscurity;
+use super::written::{Place, identifier, read_name, read_stage};
 
 /// One statement, or a part of one: its tokens, and the text that they were read from.
 #[derive(Clone, Copy, Debug)]
@@ -113,6 +114,30 @@ impl<'c> Scope<'c> {
 
     pub(super) fn resolve(self, kind: ObjectKind, name: &ObjectName) -> ObjectName {
         name.resolve(kind.depth(), self.session)
+    }
+
+    /// Every object of a schema that a name in a query can mean: one without a schema is looked
+    /// for along the search path, which is the current schema and `PUBLIC` unless it was set.
+    pub(super) fn candidates(self, kind: ObjectKind, name: &ObjectName) -> Vec<ObjectName> {
+        let mut candidates = vec![self.resolve(kind, name)];
+        let ([_], Some(database)) = (name.parts(), &self.session.database) else {
+            return candidates;
+        };
+        let default = ["$PUBLIC".to_owned()];
+        let path = self.session.search_path.as_deref().unwrap_or(&default);
+        for schema in path.iter().filter(|schema| *schema != "$CURRENT") {
+            let schema = if schema == "$PUBLIC" {
+                "PUBLIC"
+            } else {
+                schema
+            };
+            let schema = ObjectName::parse(schema)
+                .map(|schema| schema.resolve(2, self.session).parts().to_vec())
+                .unwrap_or_else(|| vec![database.clone(), schema.to_owned()]);
+            let parts = schema.into_iter().chain(name.parts().iter().cloned());
+            candidates.extend(ObjectName::new(parts.collect()));
+        }
+        candidates
     }
 
     /// The value of a session variable, where it is known.
@@ -299,87 +324,4 @@ impl<'s> Cursor<'s> {
         self.at += 1 + path.len();
         read_stage(written, scope).ok_or_else(|| Obscurity::NoName(self.piece_words()))
     }
-}
-
-/// Where files are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    Stage(ObjectName),
-    /// The user's own stage, or a URL: storage that no name in the account stands for.
-    Nameless,
-}
-
-/// The name in `IDENTIFIER( … )`, where it can be told.
-fn identifier(argument: &[Token<'_>], scope: Scope<'_>) -> Option<ObjectName> {
-    let [token] = argument else {
-        let mut cursor = Cursor::new(Piece {
-            text: "",
-            tokens: argument,
-        });
-        let is_name = !cursor.is("IDENTIFIER") && cursor.peek()?.name().is_some();
-        let name = is_name.then(|| cursor.raw_name(scope).ok()).flatten();
-        return name.filter(|_| cursor.is_done());
-    };
-    match token.lexeme {
-        Lexeme::Text(text) if !text.contains(['\\', '\'']) => read_name(text, scope),
-        Lexeme::Variable(name) => read_name(scope.variable(name)?, scope),
-        Lexeme::Word(word) => ObjectName::new(vec![fold(word, false, scope.session)]),
-        Lexeme::Quoted(quoted) => ObjectName::new(vec![fold(quoted, true, scope.session)]),
-        Lexeme::Text(_)
-        | Lexeme::Dollar(_)
-        | Lexeme::Number(_)
-        | Lexeme::Url(_)
-        | Lexeme::Flow
-        | Lexeme::Symbol(_) => None,
-    }
-}
-
-/// Reads a name that stands in a string.
-fn read_name(text: &str, scope: Scope<'_>) -> Option<ObjectName> {
-    let name = match text.split_once("..") {
-        Some((database, name)) if !text.contains('"') => {
-            ObjectName::parse(&format!("{database}.PUBLIC.{name}"))?
-        }
-        _ => ObjectName::parse(text)?,
-    };
-    if !scope.session.quoted_identifiers_ignore_case {
-        return Some(name);
-    }
-    ObjectName::new(
-        name.parts()
-            .iter()
-            .map(|part| part.to_uppercase())
-            .collect(),
-    )
-}
-
-/// Reads `@db.schema.stage/path`.
-fn read_stage(text: &str, scope: Scope<'_>) -> Option<Place> {
-    let Some(name) = text.strip_prefix('@') else {
-        return text.contains("://").then_some(Place::Nameless);
-    };
-    if name.starts_with('~') {
-        return Some(Place::Nameless);
-    }
-    // A slash inside quotes is part of the name.
-    let mut quoted = false;
-    let end = name.find(|c| {
-        quoted ^= c == '"';
-        c == '/' && !quoted
-    });
-    let name = name.get(..end.unwrap_or(name.len()))?;
-    let (before, table) = match name.rsplit_once('%') {
-        Some((before, table)) if before.is_empty() || before.ends_with('.') => (before, table),
-        _ => ("", ""),
-    };
-    let name = if table.is_empty() {
-        read_name(name, scope)?
-    } else {
-        // The stage of a table has the table's name, and is no stage of that name.
-        let name = read_name(&format!("{before}{table}"), scope)?;
-        let (last, parents) = name.parts().split_last()?;
-        let stage = std::iter::once(format!("%{last}"));
-        ObjectName::new(parents.iter().cloned().chain(stage).collect())?
-    };
-    Some(Place::Stage(scope.resolve(ObjectKind::Stage, &name)))
 }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::cursor::{Piece, Place};
+use super::cursor::Piece;
 use super::facts::{Access, Column, Effect, Lineage, ObjectKind, SessionChange};
 use super::name::ObjectName;
 use super::opaque::{self, Obscurity};
 use super::tree::Found;
+use super::written::Place;
 
 /// What is known of one statement.
 #[derive(Clone, Debug)]

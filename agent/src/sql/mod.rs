@@ -30,6 +30,7 @@ mod results;
 mod split;
 mod text;
 mod tree;
+mod written;
 
 pub use analyst::Analyst;
 pub use change::apply;

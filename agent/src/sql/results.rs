@@ -3,6 +3,8 @@
 //! Snowflake gives a result to every session of its user, and all our sessions may share one: who
 //! owns a result is for us to check, so no name of one may be missed.
 
+use std::collections::BTreeSet;
+
 use super::context::Context;
 use super::lexer::{Lexeme, Token, lex};
 use crate::snowflake::QueryId;
@@ -14,6 +16,9 @@ const TAKE_QUERY_ID: [&str; 4] = [
     "SYSTEM$CANCEL_QUERY",
     "SYSTEM$ESTIMATE_QUERY_ACCELERATION",
 ];
+
+/// The length of an id: 32 digits in five groups.
+const ID_BYTES: usize = 36;
 
 /// The results that a text names.
 #[derive(Debug, Default)]
@@ -108,13 +113,11 @@ fn variable(argument: &[Token<'_>], context: &Context) -> Option<String> {
 /// `opaque` statements is trusted with that.
 pub(super) fn suspected(text: &str, tokens: Option<&Vec<Token<'_>>>, known: Named) -> Named {
     let runs = text.split(|c: char| !(c.is_ascii_hexdigit() || c == '-'));
+    // A text of ten million other characters has as many runs.
+    let runs = runs.filter(|run| run.len() == ID_BYTES);
     let mut ids: Vec<String> = runs.filter_map(id).collect();
-    ids.extend(
-        known
-            .ids
-            .into_iter()
-            .filter(|id| !text.to_ascii_lowercase().contains(id)),
-    );
+    let found: BTreeSet<String> = ids.iter().cloned().collect();
+    ids.extend(known.ids.into_iter().filter(|id| !found.contains(id)));
     Named {
         ids,
         last_query_id: text.to_ascii_uppercase().contains("LAST_QUERY_ID"),

@@ -1,11 +1,12 @@
 //! Data on its way between tables and files, and the files themselves.
 
 use super::{Judged, expression};
-use crate::sql::cursor::{Cursor, Piece, Place, Scope};
+use crate::sql::cursor::{Cursor, Piece, Scope};
 use crate::sql::facts::{Effect, ObjectKind};
 use crate::sql::finding::Finding;
 use crate::sql::lexer::Lexeme;
 use crate::sql::opaque::Obscurity;
+use crate::sql::written::Place;
 
 /// `COPY INTO` a table or a location, `COPY FILES INTO` a stage.
 pub(super) fn copy(mut cursor: Cursor<'_>, scope: Scope<'_>) -> Judged {
@@ -22,11 +23,11 @@ pub(super) fn copy(mut cursor: Cursor<'_>, scope: Scope<'_>) -> Judged {
     }
 }
 
-/// True before `@stage` and before a string, which is a location.
+/// True before `@stage`, before a string, which is a location, and before a variable with one.
 fn is_place(cursor: &Cursor<'_>) -> bool {
-    cursor
-        .peek()
-        .is_some_and(|token| token.is_symbol('@') || matches!(token.lexeme, Lexeme::Text(_)))
+    cursor.peek().is_some_and(|token| {
+        token.is_symbol('@') || matches!(token.lexeme, Lexeme::Text(_) | Lexeme::Variable(_))
+    })
 }
 
 fn load(mut cursor: Cursor<'_>, scope: Scope<'_>) -> Judged {

@@ -117,7 +117,8 @@ pub(super) fn add_integrations(
                 _ if cursor.peek().is_some_and(|it| it.is_symbol(')')) => None,
                 _ => Some(cursor.name(ObjectKind::Integration, scope)?),
             };
-            if let Some(name) = name {
+            // `CATALOG = 'SNOWFLAKE'` is Snowflake itself.
+            if let Some(name) = name.filter(|name| name.last() != "SNOWFLAKE") {
                 finding.add(effect, ObjectKind::Integration, name);
             }
             if !many || !cursor.take_symbol(',') {

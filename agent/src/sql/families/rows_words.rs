@@ -1,7 +1,7 @@
 //! Words that are part of queries, and no names of objects or functions.
 
 /// Words that name no object unless they are quoted, or that stand where none does.
-pub(super) const KEYWORDS: [&str; 98] = [
+pub(super) const KEYWORDS: [&str; 99] = [
     "ALL",
     "AND",
     "ANY",
@@ -100,10 +100,11 @@ pub(super) const KEYWORDS: [&str; 98] = [
     "VALUES",
     "WHEN",
     "WHERE",
+    "WITH",
 ];
 
 /// Words that can stand before a bracket and call nothing.
-pub(super) const BRACKET_WORDS: [&str; 84] = [
+pub(super) const BRACKET_WORDS: [&str; 93] = [
     "ADD",
     "ALL",
     "AND",
@@ -111,6 +112,7 @@ pub(super) const BRACKET_WORDS: [&str; 84] = [
     "AS",
     "AT",
     "BEFORE",
+    "BERNOULLI",
     "BETWEEN",
     "BY",
     "CASE",
@@ -119,7 +121,12 @@ pub(super) const BRACKET_WORDS: [&str; 84] = [
     "CLONE",
     "COLUMNS",
     "CUBE",
+    "CURSOR",
+    "DEFAULT",
     "DEFINE",
+    "DIRECTORY",
+    "RESULTSET",
+    "EXCEPTION",
     "DISTINCT",
     "ELSE",
     "ELSEIF",
@@ -166,11 +173,14 @@ pub(super) const BRACKET_WORDS: [&str; 84] = [
     "RETURN",
     "RETURNS",
     "ROLLUP",
+    "ROW",
     "SAMPLE",
     "SEED",
     "SELECT",
+    "SEMANTIC_VIEW",
     "SET",
     "SETS",
+    "SYSTEM",
     "TABLE",
     "TABLESAMPLE",
     "TAG",

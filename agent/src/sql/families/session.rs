@@ -19,8 +19,8 @@ pub(super) fn switch(mut cursor: Cursor<'_>, scope: Scope<'_>) -> Judged {
         ("USE WAREHOUSE", ObjectKind::Warehouse)
     } else if follows && cursor.take(&["DATABASE"]) {
         ("USE DATABASE", ObjectKind::Database)
-    } else if (follows && cursor.take(&["SCHEMA"]))
-        || { cursor }.raw_name(scope)?.parts().len() == 2
+    } else if (follows && cursor.take(&["SCHEMA"])) || { cursor }.raw_name(scope)?.parts().len()
+        == 2
     {
         ("USE SCHEMA", ObjectKind::Schema)
     } else {

@@ -1,6 +1,9 @@
 //! What each statement is taken for, and above all what is not taken for a read.
 
-use proptest::prelude::{any, prop, prop_assert, proptest};
+mod families;
+mod hostile;
+
+use proptest::prelude::{any, prop, prop_assert, prop_assert_eq, proptest};
 
 use super::context::Context;
 use super::text::facts_for_test as facts;
@@ -343,5 +346,32 @@ proptest! {
             let without = super::Facts { fingerprint: facts.fingerprint.clone(), ..without };
             prop_assert!(without == facts, "{text:?} hides a write: {facts:?}");
         }
+    }
+
+    /// Every family, in an order that no person writes.
+    #[test]
+    fn no_arrangement_of_words_breaks_what_facts_promise(
+        words in prop::collection::vec(prop::sample::select(vec![
+            "create", "alter", "drop", "or replace", "table", "view", "task", "procedure", "share",
+            "begin", "end", "declare", "if", "then", "case", "when", "for", "loop", "let", ":=",
+            "execute immediate", "'select 1'", "$$ delete from t $$", "call", "p()", "->>", "as",
+            "copy into", "@s/x", "@%t", "'s3://b'", "from", "grant", "to role r", "on", "select",
+            "(", ")", ",", ";", ".", "..", "a", "\"b\"", "identifier", "('x')", "$v", "1", "show",
+            "in", "schema", "desc", "use", "set", "=", "policy", "explain", "with", "put",
+            "file:///x", "insert", "into", "delete", "update", "merge", "using", "comment", "is",
+        ]), 0..24),
+    ) {
+        let text = words.join(" ");
+        let facts = facts(&text);
+        let effects = facts.accesses.iter().map(|access| access.effect).collect();
+        prop_assert_eq!(&facts.effects, &effects, "{:?}", text);
+        prop_assert!(!facts.effects.is_empty() && !facts.kinds.is_empty(), "{:?}", text);
+        let is_opaque = facts.effects.contains(&Effect::Opaque);
+        prop_assert_eq!(facts.obscurity.is_some(), is_opaque, "{:?}", text);
+    }
+
+    #[test]
+    fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        prop_assert!(!facts(&String::from_utf8_lossy(&bytes)).effects.is_empty());
     }
 }
