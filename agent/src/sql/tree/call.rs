@@ -2,7 +2,7 @@
 
 use sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments,
-    HavingBound, ListAggOnOverflow,
+    HavingBound, Ident, ListAggOnOverflow,
 };
 
 use super::Walker;
@@ -207,9 +207,18 @@ impl Walker<'_> {
         scope: &Scope<'_>,
         gather: &mut Gather,
     ) {
+        let words = args.iter().enumerate();
+        let words = words.filter(|(at, argument)| date_part(name, *at, argument).is_some());
+        // `TRUNC` takes a number of digits where it takes a part, and `DATE_TRUNC` its arguments in
+        // either order.
+        let is_certain = words.count() == 1 && name != "TRUNC";
         let mut lambdas = Vec::new();
         let mut elements = Gather::default();
         for (at, argument) in args.iter().enumerate() {
+            if let Some(word) = date_part(name, at, argument) {
+                self.date_part(word, is_certain, scope, &mut elements);
+                continue;
+            }
             let value = match argument {
                 FunctionArg::Unnamed(value) | FunctionArg::Named { arg: value, .. } => value,
                 FunctionArg::ExprNamed { name, arg, .. } => {
@@ -219,11 +228,6 @@ impl Walker<'_> {
             };
             match value {
                 FunctionArgExpr::Expr(Expr::Lambda(lambda)) => lambdas.push(lambda),
-                FunctionArgExpr::Expr(Expr::Identifier(word))
-                    if takes_date_part(name, at) && is_date_part(&word.value.to_uppercase()) =>
-                {
-                    self.date_part(word, scope, &mut elements);
-                }
                 FunctionArgExpr::Expr(expr) if decides(name, at) => {
                     let taint = self.condition(expr, scope);
                     elements.add(&taint);
@@ -251,15 +255,32 @@ impl Walker<'_> {
         }
     }
 
-    /// A word like `day` where a function takes one is no column, unless one is known.
-    fn date_part(&mut self, word: &sqlparser::ast::Ident, scope: &Scope<'_>, gather: &mut Gather) {
+    /// A word like `day` where a function takes one is no column, unless there is one.
+    fn date_part(
+        &mut self,
+        word: &Ident,
+        is_certain: bool,
+        scope: &Scope<'_>,
+        gather: &mut Gather,
+    ) {
         let name = self.fold(word);
+        let mut local = Gather::default();
         for binding in &scope.bindings {
-            if binding.shape.is_closed() {
-                binding.shape.find(&name, &mut self.pool, gather);
+            if binding.shape.is_closed() || !is_certain {
+                binding.shape.find(&name, &mut self.pool, &mut local);
             }
         }
+        self.settle(local, gather);
     }
+}
+
+/// The word that stands where this function takes a part of a date.
+fn date_part<'a>(function: &str, at: usize, argument: &'a FunctionArg) -> Option<&'a Ident> {
+    let FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(word))) = argument else {
+        return None;
+    };
+    let fits = takes_date_part(function, at) && is_date_part(&word.value.to_uppercase());
+    fits.then_some(word)
 }
 
 /// The first argument of a call, if it is an expression.

@@ -251,7 +251,7 @@ impl Walker<'_> {
     }
 
     /// Notes what a name was found to touch, and adds it.
-    fn settle(&mut self, local: Gather, gather: &mut Gather) {
+    pub(super) fn settle(&mut self, local: Gather, gather: &mut Gather) {
         let taint = local.finish();
         self.touch(&taint);
         gather.add(&taint);

@@ -94,6 +94,17 @@ fn what_decides_is_told() {
 
 /// Statements and every column that they can touch.
 const TOUCHED: &[(&str, &str)] = &[
+    ("select dateadd(day, 1, a) from x.y.z", "X.Y.Z.A"),
+    ("select date_trunc(day, a) from x.y.z", "X.Y.Z.A"),
+    (
+        "select date_trunc(d, month) from x.y.z",
+        "X.Y.Z.D, X.Y.Z.MONTH",
+    ),
+    ("select trunc(a, d) from x.y.z", "X.Y.Z.A, X.Y.Z.D"),
+    (
+        "select dateadd(id, 1, born) from people",
+        "PEOPLE.BORN, PEOPLE.ID",
+    ),
     (
         "select id from people where ssn = '1'",
         "PEOPLE.ID, PEOPLE.SSN",

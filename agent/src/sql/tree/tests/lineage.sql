@@ -554,3 +554,9 @@ select sum(total) over (partition by person_id order by placed) from orders;
 select date_trunc('month', placed) as m, sum(total) from orders group by m order by m limit 10;
 -- none
 with m as (select person_id, sum(total) as s from orders group by 1) select p.name, m.s from m join people p on p.id = m.person_id where m.s > 10;
+-- 1
+select date_trunc(d, month) from (select ssn as d, 1 as month from people);
+-- 1
+select dateadd(day, 1, d) from (select ssn as d from people);
+-- 1
+select trunc(id, d) from (select id, ssn as d from people);
