@@ -62,11 +62,9 @@ fn words(sql: &str) -> Vec<String> {
     while at < chars.len() {
         let here = (char_at(at), char_at(at + 1));
         match here {
-            ('-', '-') | ('/', '/') => {
-                while at < chars.len() && char_at(at) != '\n' {
-                    at += 1;
-                }
-            }
+            ('-', '-') | ('/', '/') => while at < chars.len() && char_at(at) != '\n' {
+                at += 1;
+            },
             ('/', '*') => {
                 at += 2;
                 while at < chars.len() && (char_at(at), char_at(at + 1)) != ('*', '/') {
@@ -85,11 +83,7 @@ fn words(sql: &str) -> Vec<String> {
             (quote @ ('\'' | '"'), _) => {
                 at += 1;
                 while at < chars.len() && char_at(at) != quote {
-                    at += if char_at(at) == '\\' && quote == '\'' {
-                        2
-                    } else {
-                        1
-                    };
+                    at += if char_at(at) == '\\' && quote == '\'' { 2 } else { 1 };
                 }
                 at += 1;
                 words.push("''".to_owned());
