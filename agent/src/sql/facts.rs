@@ -142,7 +142,7 @@ pub struct Object {
 }
 
 /// One thing that a statement does to one object. The effect says the part that the object has in
-/// it: read, inserted into, created.
+/// it: read, inserted into, created. An integration has the effect of what it is used for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Access {
     pub effect: Effect,
@@ -205,8 +205,8 @@ pub enum SessionChange {
 /// The facts of one statement text, which may hold several statements.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
-    /// The kind of each statement in order, upper case: `SELECT`, `CREATE TABLE`. A text that is
-    /// not understood has one, which tells its first word: `OPAQUE(DECLARE)`.
+    /// The kind of each statement in order, upper case: `SELECT`, `CREATE TABLE`. One that is not
+    /// understood tells its first word: `OPAQUE(DECLARE)`; so does a text that cannot be taken apart.
     pub kinds: Vec<String>,
     /// The union over all statements; never empty. Exactly the effects of `accesses`.
     pub effects: BTreeSet<Effect>,
@@ -221,7 +221,8 @@ pub struct Facts {
     pub predicates: BTreeSet<Column>,
     /// Of the last statement that returns rows of its own.
     pub lineage: Lineage,
-    /// Tables and views whose columns or definition would have told more.
+    /// Tables and views whose columns or definition would have told more. A known source that is a
+    /// column of one of these may stand for others: what looks like a table may be a view.
     pub missing: BTreeSet<ObjectName>,
     pub session_changes: Vec<SessionChange>,
     /// BLAKE3 over the text with its literals taken out, hexadecimal: the same for statements that

@@ -141,10 +141,10 @@ impl<'a> Lexer<'a> {
 
     /// Keeps what the meaning of the following characters depends on.
     fn note(&mut self, token: &Token<'a>, before: Option<&Token<'a>>) {
-        match token.lexeme {
-            Lexeme::Symbol('@') => self.in_path = true,
-            Lexeme::Symbol('(' | ')' | ',' | ';') => self.in_path = false,
-            _ => {}
+        if token.is_symbol('@') {
+            self.in_path = true;
+        } else if ['(', ')', ',', ';'].iter().any(|it| token.is_symbol(*it)) {
+            self.in_path = false;
         }
         if before.is_none_or(|before| before.is_symbol(';')) {
             self.in_transfer = token.is_any(&["PUT", "GET"]);
@@ -156,7 +156,9 @@ impl<'a> Lexer<'a> {
         let rest = self.rest;
         let is_comment = ["--", "//", "/*"].iter().any(|it| rest.starts_with(it));
         if is_comment && self.in_path {
-            return Err(Ambiguity("a comment inside a stage path; put white space before it"));
+            return Err(Ambiguity(
+                "a comment inside a stage path; put white space before it",
+            ));
         }
         if is_comment || matches!(first, ' ' | '\t' | '\n' | '\r') {
             self.rest = skip(rest, first)?;
@@ -229,7 +231,9 @@ impl<'a> Lexer<'a> {
                 || (url.contains('*') && !url.contains("/*"));
             return match self.in_transfer && is_plain {
                 true => Ok((Lexeme::Url(url), after)),
-                false => Err(Ambiguity("`file://` without quotes; put the path in quotes")),
+                false => Err(Ambiguity(
+                    "`file://` without quotes; put the path in quotes",
+                )),
             };
         }
         Ok((Lexeme::Word(word), after))
@@ -325,7 +329,9 @@ fn dollar(rest: &str) -> Result<(Lexeme<'_>, &str), Ambiguity> {
         return Err(Ambiguity("a lone `$`; write $name or $1"));
     }
     if after.starts_with('$') {
-        return Err(Ambiguity("`$name$`, which opens a string for some readers; write $$"));
+        return Err(Ambiguity(
+            "`$name$`, which opens a string for some readers; write $$",
+        ));
     }
     Ok((Lexeme::Variable(name), after))
 }

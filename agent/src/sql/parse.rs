@@ -6,7 +6,7 @@ use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use super::cursor::Piece;
-use super::lexer::Lexeme;
+use super::lexer::{Lexeme, lex};
 
 /// What the parser makes of one statement.
 #[derive(Debug)]
@@ -38,6 +38,20 @@ pub(super) fn parse(piece: Piece<'_>) -> Parsed {
         (Some(statement), true) => Parsed::Tree(Box::new(statement)),
         // We saw one statement: its ends are elsewhere for the parser.
         _ => Parsed::Disagreement,
+    }
+}
+
+/// Parses a text of one statement that our lexer takes, too: the definition of a view.
+pub(super) fn parse_text(text: &str) -> Option<Statement> {
+    let mut tokens = Vec::new();
+    lex(text, &mut tokens).ok()?;
+    let piece = Piece {
+        text,
+        tokens: &tokens,
+    };
+    match parse(piece) {
+        Parsed::Tree(statement) => Some(*statement),
+        Parsed::Gap | Parsed::Disagreement => None,
     }
 }
 

@@ -22,7 +22,9 @@ pub(super) fn add(
     while let Some(token) = piece.tokens.get(at) {
         let rest = piece.from(at);
         let next = rest.tokens.get(1);
-        if token.is_symbol('(') && next.is_some_and(|next| is_statement(rest.from(1), next.is("VALUES"))) {
+        if token.is_symbol('(')
+            && next.is_some_and(|next| is_statement(rest.from(1), next.is("VALUES")))
+        {
             let mut cursor = Cursor::new(rest);
             let inside = cursor.brackets().ok_or(Obscurity::OpenBlock)?;
             finding.absorb(super::statement(inside, scope.deeper()?));
@@ -35,6 +37,28 @@ pub(super) fn add(
         at += 1;
     }
     unparsed::calls(finding, piece, scope);
+    Ok(())
+}
+
+/// Adds the queries in brackets, where the other brackets call nothing: types, columns, options.
+pub(super) fn add_queries(
+    finding: &mut Finding,
+    piece: Piece<'_>,
+    scope: Scope<'_>,
+) -> Result<(), Obscurity> {
+    let mut at = 0;
+    while let Some(token) = piece.tokens.get(at) {
+        let rest = piece.from(at);
+        let next = rest.tokens.get(1);
+        if token.is_symbol('(') && next.is_some_and(|next| next.is_any(&["SELECT", "WITH"])) {
+            let mut cursor = Cursor::new(rest);
+            let query = cursor.brackets().ok_or(Obscurity::OpenBlock)?;
+            add_query(finding, query, scope)?;
+            at += cursor.at();
+        } else {
+            at += 1;
+        }
+    }
     Ok(())
 }
 

@@ -19,9 +19,9 @@ pub(super) fn switch(mut cursor: Cursor<'_>, scope: Scope<'_>) -> Judged {
         ("USE WAREHOUSE", ObjectKind::Warehouse)
     } else if follows && cursor.take(&["DATABASE"]) {
         ("USE DATABASE", ObjectKind::Database)
-    } else if follows && cursor.take(&["SCHEMA"]) {
-        ("USE SCHEMA", ObjectKind::Schema)
-    } else if { cursor }.raw_name(scope)?.parts().len() == 2 {
+    } else if (follows && cursor.take(&["SCHEMA"]))
+        || { cursor }.raw_name(scope)?.parts().len() == 2
+    {
         ("USE SCHEMA", ObjectKind::Schema)
     } else {
         ("USE DATABASE", ObjectKind::Database)
@@ -31,10 +31,10 @@ pub(super) fn switch(mut cursor: Cursor<'_>, scope: Scope<'_>) -> Judged {
         return Err(Obscurity::Form(format!("`{kind}`")));
     }
     let mut finding = Finding::new(kind);
-    finding.changes.push(match object {
-        ObjectKind::Role => SessionChange::Role(name.last().to_owned()),
-        ObjectKind::Warehouse => SessionChange::Warehouse(name.last().to_owned()),
-        ObjectKind::Database => SessionChange::Database(name.last().to_owned()),
+    finding.changes.push(match kind {
+        "USE ROLE" => SessionChange::Role(name.last().to_owned()),
+        "USE WAREHOUSE" => SessionChange::Warehouse(name.last().to_owned()),
+        "USE DATABASE" => SessionChange::Database(name.last().to_owned()),
         _ => SessionChange::Schema(name.clone()),
     });
     finding.add(Effect::Session, object, name);
@@ -75,7 +75,10 @@ pub(super) fn set(mut cursor: Cursor<'_>, scope: Scope<'_>) -> Judged {
             names.collect()
         }
         None => {
-            let name = cursor.peek().and_then(|token| token.name()).ok_or_else(form)?;
+            let name = cursor
+                .peek()
+                .and_then(|token| token.name())
+                .ok_or_else(form)?;
             cursor.skip(1);
             vec![name]
         }
@@ -112,7 +115,9 @@ pub(super) fn unset(mut cursor: Cursor<'_>, _scope: Scope<'_>) -> Judged {
     let names = cursor.brackets().unwrap_or_else(|| cursor.rest());
     for token in names.tokens {
         if let Some(name) = token.name() {
-            finding.changes.push(SessionChange::Unset(name.to_uppercase()));
+            finding
+                .changes
+                .push(SessionChange::Unset(name.to_uppercase()));
         } else if !token.is_symbol(',') {
             return Err(Obscurity::Form("`UNSET`".to_owned()));
         }
@@ -133,7 +138,10 @@ pub(super) fn alter_session(mut cursor: Cursor<'_>) -> Judged {
         return Err(form());
     }
     while !cursor.is_done() {
-        let name = cursor.peek().and_then(|token| token.name()).ok_or_else(form)?;
+        let name = cursor
+            .peek()
+            .and_then(|token| token.name())
+            .ok_or_else(form)?;
         let name = name.to_uppercase();
         cursor.skip(1);
         if !sets {

@@ -1,23 +1,20 @@
-//! Statements that change rows, and those that load and unload them.
+//! Statements that change rows.
 
 use std::rc::Rc;
 
-use sqlparser::ast::helpers::stmt_data_loading::StageLoadSelectItemKind;
 use sqlparser::ast::{
-    Assignment, AssignmentTarget, CopyIntoSnowflakeKind, Delete, Expr, FromTable, Ident, Insert,
-    Merge, MergeAction, MergeInsertExpr, MergeInsertKind, MergeUpdateExpr, MergeUpdateKind,
-    MultiTableInsertIntoClause, MultiTableInsertValue, ObjectName as AstName, OnConflictAction,
-    OnInsert, OutputClause, SelectItem, Statement, TableFactor, TableObject, Update,
-    UpdateTableFromKind,
+    Assignment, AssignmentTarget, Delete, Expr, FromTable, Insert, Merge, MergeAction,
+    MergeInsertExpr, MergeInsertKind, MergeUpdateExpr, MergeUpdateKind, MultiTableInsertIntoClause,
+    MultiTableInsertValue, ObjectName as AstName, OnConflictAction, OnInsert, OutputClause,
+    SelectItem, TableFactor, TableObject, Update, UpdateTableFromKind,
 };
 
 use super::names::Named;
 use super::scope::{Binding, Names, Scope};
 use super::shape::{Rest, Shape};
-use super::taint::Gather;
+use super::taint::{Gather, Taint};
 use super::{Walker, Yield};
 use crate::sql::facts::{Effect, ObjectKind};
-use crate::sql::name::ObjectName;
 
 impl Walker<'_> {
     /// The columns of a table that is changed, which is no access of its own.
@@ -94,7 +91,7 @@ impl Walker<'_> {
     }
 
     /// Notes the columns that are written; all of them where none are named.
-    fn touch_columns(&mut self, columns: &[Rc<str>], scope: &Scope<'_>) {
+    pub(super) fn touch_columns(&mut self, columns: &[Rc<str>], scope: &Scope<'_>) {
         let mut gather = Gather::default();
         for column in columns {
             scope.column(column, &mut self.pool, &mut gather);
@@ -152,15 +149,11 @@ impl Walker<'_> {
         };
         self.from(from, &mut scope);
         self.written(&update.assignments, own, &scope);
-        let plain = |assignment: &Assignment| is_constant(&assignment.value);
-        let looks = update.selection.is_some()
-            || !from.is_empty()
-            || !update.table.joins.is_empty()
-            || !update.assignments.iter().all(plain);
-        if looks {
+        let reads = self.values_of(&update.assignments, &scope);
+        let joined = !from.is_empty() || !update.table.joins.is_empty();
+        if reads || joined || update.selection.is_some() {
             self.access_named(Effect::Read, ObjectKind::Table, &target);
         }
-        self.values_of(&update.assignments, &scope);
         let order = update.order_by.iter().map(|order| &order.expr);
         for expr in update.selection.iter().chain(order).chain(&update.limit) {
             self.condition(expr, &scope);
@@ -296,10 +289,15 @@ impl Walker<'_> {
         self.touch(&gather.finish());
     }
 
-    fn values_of(&mut self, assignments: &[Assignment], scope: &Scope<'_>) {
+    /// Walks what is assigned; true if any of it may come from a table.
+    fn values_of(&mut self, assignments: &[Assignment], scope: &Scope<'_>) -> bool {
+        let mut reads = false;
         for assignment in assignments {
-            self.value(&assignment.value, scope);
+            if !is_default(&assignment.value) {
+                reads |= self.value(&assignment.value, scope) != Taint::clean();
+            }
         }
+        reads
     }
 
     fn assignments(&mut self, assignments: &[Assignment], scope: &Scope<'_>) {
@@ -319,122 +317,12 @@ impl Walker<'_> {
             self.touch_columns(&[], scope);
         }
     }
-
-    /// `COPY INTO`, both ways.
-    pub(super) fn copy(&mut self, statement: &Statement, outer: &Scope<'_>) -> Yield {
-        let Statement::CopyIntoSnowflake {
-            kind,
-            into,
-            into_columns,
-            from_obj,
-            from_obj_alias,
-            stage_params,
-            from_transformations,
-            from_query,
-            files: _,
-            pattern: _,
-            file_format: _,
-            copy_options: _,
-            validation_mode: _,
-            partition,
-        } = statement
-        else {
-            return Yield::NoData;
-        };
-        let mut scope = outer.inner();
-        let effect = match kind {
-            CopyIntoSnowflakeKind::Table => {
-                self.loads(into, into_columns.as_deref().unwrap_or_default(), outer);
-                if let Some(from) = from_obj {
-                    self.loaded(from);
-                    let items = from_transformations.as_deref().unwrap_or_default();
-                    self.transformations(items, from_obj_alias.as_ref(), &mut scope);
-                }
-                Effect::Import
-            }
-            CopyIntoSnowflakeKind::Location => {
-                let named = as_stage(self.named(into));
-                self.access_named(Effect::Export, ObjectKind::Stage, &named);
-                if let Some(from) = from_obj {
-                    let named = self.named(from);
-                    let (names, shape) = self.readable(&named, outer);
-                    self.bind(None, names, shape, &mut scope);
-                    self.touch_columns(&[], &scope);
-                }
-                Effect::Export
-            }
-        };
-        if let Some(query) = from_query {
-            let shape = self.query(query, outer);
-            self.bind(None, Names::Nothing, shape, &mut scope);
-        }
-        if let Some(partition) = partition {
-            self.condition(partition, &scope);
-        }
-        if let Some(name) = &stage_params.storage_integration {
-            match self.spelt(name).and_then(ObjectName::new) {
-                Some(name) => self.access(effect, ObjectKind::Integration, name),
-                None => self.access_account(Effect::Opaque),
-            }
-        }
-        Yield::NoData
-    }
-
-    /// The table that files are loaded into.
-    fn loads(&mut self, into: &AstName, columns: &[Ident], outer: &Scope<'_>) {
-        let mut target = outer.inner();
-        let named = self.changed(into, &mut target);
-        self.access_named(Effect::Import, ObjectKind::Table, &named);
-        let columns: Vec<_> = columns.iter().map(|column| self.fold(column)).collect();
-        self.touch_columns(&columns, &target);
-    }
-
-    /// Where the files are.
-    fn loaded(&mut self, from: &AstName) {
-        let named = as_stage(self.named(from));
-        let effect = match &named {
-            Named::Location => Effect::Import,
-            Named::Objects(_) | Named::Stage(_) | Named::Cte(_) | Named::Dynamic => Effect::Read,
-        };
-        self.access_named(effect, ObjectKind::Stage, &named);
-    }
-
-    fn transformations(
-        &mut self,
-        items: &[StageLoadSelectItemKind],
-        alias: Option<&Ident>,
-        scope: &mut Scope<'_>,
-    ) {
-        let names = alias.map_or(Names::Nothing, |alias| Names::Alias(self.fold(alias)));
-        let files = Rc::new(Shape::unknown("what the files hold is not known"));
-        self.bind(None, names, files, scope);
-        for item in items {
-            match item {
-                StageLoadSelectItemKind::SelectItem(
-                    SelectItem::UnnamedExpr(expr)
-                    | SelectItem::ExprWithAlias { expr, .. }
-                    | SelectItem::ExprWithAliases { expr, .. },
-                ) => {
-                    self.value(expr, scope);
-                }
-                StageLoadSelectItemKind::SelectItem(
-                    SelectItem::QualifiedWildcard(..) | SelectItem::Wildcard(_),
-                )
-                | StageLoadSelectItemKind::StageLoadSelectItem(_) => {}
-            }
-        }
-    }
 }
 
-/// Where a stage stands, a name without `@` is one that nobody can tell.
-fn as_stage(named: Named) -> Named {
-    match named {
-        Named::Objects(_) | Named::Cte(_) | Named::Dynamic => Named::Dynamic,
-        stage @ (Named::Stage(_) | Named::Location) => stage,
-    }
-}
-
-/// True for values that are not read from anywhere.
-fn is_constant(expr: &Expr) -> bool {
-    matches!(expr, Expr::Value(_) | Expr::TypedString(_))
+/// True for `DEFAULT`, which the parser takes for a column.
+fn is_default(expr: &Expr) -> bool {
+    let Expr::Identifier(ident) = expr else {
+        return false;
+    };
+    ident.quote_style.is_none() && ident.value.eq_ignore_ascii_case("default")
 }

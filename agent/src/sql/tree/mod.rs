@@ -15,13 +15,16 @@
 //! not compile until someone has decided about it.
 
 mod call;
+mod copy;
 mod dml;
 mod expr;
 mod from;
+mod join;
 mod names;
 mod pivot;
 mod query;
 mod relation;
+mod resolve;
 mod scope;
 mod select;
 mod shape;
