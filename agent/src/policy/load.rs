@@ -16,7 +16,7 @@ use super::index::{Bits, Index};
 use super::judge::Subset;
 use super::mentions::Mentions;
 use super::problem::{LoadError, Problem};
-use super::read::{Trust, directory};
+use super::read::{LABELS_FILE, Trust, directory};
 use super::vocabulary::{Vocabulary, vocabulary};
 use crate::mask::labels::Labels;
 
@@ -148,6 +148,28 @@ impl PolicySet {
             dir: PathBuf::from(DEFAULT_DIR),
             subsets: Mutex::default(),
             verdicts: Verdicts::default(),
+        })
+    }
+
+    /// The same policies with the labels of this file in place of their own.
+    ///
+    /// # Errors
+    /// With everything that is wrong with the file, at once.
+    pub fn with_labels(self, name: &str, text: &str) -> Result<Self, LoadError> {
+        let labels = Labels::parse(text).map_err(|findings| {
+            let problems = findings.into_iter();
+            let problems = problems.map(|it| Problem::at((name, text), it.offset, it.message));
+            LoadError::Invalid {
+                problems: problems.collect(),
+            }
+        })?;
+        let replaced = version(&[("", &self.version), (LABELS_FILE, text)]);
+        Ok(Self {
+            labels,
+            version: replaced,
+            // What was judged with other labels is not known of these.
+            verdicts: Verdicts::default(),
+            ..self
         })
     }
 
