@@ -1,27 +1,31 @@
 //! Policy files become a policy set: all of them are good, or none is used.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::str::FromStr as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cedar_policy::{Effect, Policy, PolicyId, ValidationMode};
+use cedar_policy::{Policy, PolicyId};
 
-use super::annotations::{self, About, Annotations};
+use super::annotations::Annotations;
 use super::cache::Verdicts;
+use super::depth;
+use super::draft::Draft;
 use super::entities::Unfit;
-use super::index::{Bits, Index, covers};
+use super::index::{Bits, Index};
 use super::judge::Subset;
 use super::mentions::Mentions;
-use super::names;
-use super::problem::{LoadError, Problem, problem};
+use super::problem::{LoadError, Problem};
 use super::read::{LABELS_FILE, Trust, directory};
-use super::vocabulary::{Type, Vocabulary, vocabulary};
+use super::vocabulary::{Vocabulary, vocabulary};
 use crate::mask::labels::Labels;
 
 /// Sets of candidates that are kept ready. Their number is that of the kinds of questions that the
 /// policies tell apart; one set holds its policies by reference.
 const SUBSETS_MAX: usize = 1024;
+
+/// Where policies are, for messages about those that came from elsewhere.
+const DEFAULT_DIR: &str = "/etc/snowfence/policies";
 
 /// The pack that `snowfence init` writes.
 #[must_use]
@@ -96,6 +100,23 @@ impl PolicySet {
     /// # Errors
     /// With everything that is wrong with them, at once.
     pub fn parse(files: &[(&str, &str)]) -> Result<Self, LoadError> {
+        let unreadable = |source| LoadError::Read {
+            path: PathBuf::from(DEFAULT_DIR),
+            source,
+        };
+        std::thread::scope(|scope| {
+            let reader = std::thread::Builder::new()
+                .name("policies".to_owned())
+                .stack_size(depth::STACK_BYTES)
+                .spawn_scoped(scope, || Self::parse_here(files))
+                .map_err(unreadable)?;
+            let read = reader.join();
+            read.unwrap_or_else(|_panic| Err(unreadable(io::ErrorKind::InvalidData.into())))
+        })
+    }
+
+    /// Needs [`depth::STACK_BYTES`] of stack.
+    fn parse_here(files: &[(&str, &str)]) -> Result<Self, LoadError> {
         let mut files = files.to_vec();
         files.sort_unstable();
         let invalid = |mut problems: Vec<Problem>| {
@@ -111,10 +132,6 @@ impl PolicySet {
         if !draft.problems.is_empty() {
             return Err(invalid(draft.problems));
         }
-        let mut mentions = Mentions::default();
-        for each in &draft.mentions {
-            mentions.extend(each);
-        }
         let numbers = draft.policies.iter().enumerate();
         Ok(Self {
             vocabulary,
@@ -124,13 +141,35 @@ impl PolicySet {
                 .collect(),
             rules: draft.rules,
             policies: draft.policies,
-            mentions,
+            mentions: draft.mentions,
             roles: draft.roles.into_iter().collect(),
             labels: draft.labels,
             version: version(&files),
-            dir: PathBuf::from("/etc/snowfence/policies"),
+            dir: PathBuf::from(DEFAULT_DIR),
             subsets: Mutex::default(),
             verdicts: Verdicts::default(),
+        })
+    }
+
+    /// The same policies with the labels of this file in place of their own.
+    ///
+    /// # Errors
+    /// With everything that is wrong with the file, at once.
+    pub fn with_labels(self, name: &str, text: &str) -> Result<Self, LoadError> {
+        let labels = Labels::parse(text).map_err(|findings| {
+            let problems = findings.into_iter();
+            let problems = problems.map(|it| Problem::at((name, text), it.offset, it.message));
+            LoadError::Invalid {
+                problems: problems.collect(),
+            }
+        })?;
+        let replaced = version(&[("", &self.version), (LABELS_FILE, text)]);
+        Ok(Self {
+            labels,
+            version: replaced,
+            // What was judged with other labels is not known of these.
+            verdicts: Verdicts::default(),
+            ..self
         })
     }
 
@@ -228,157 +267,6 @@ impl PolicySet {
     #[cfg(test)]
     pub(super) fn all(&self) -> Result<cedar_policy::PolicySet, Unfit> {
         cedar_policy::PolicySet::from_policies(self.policies.iter().cloned()).or(Err(Unfit))
-    }
-}
-
-/// What has been read so far, and what is wrong with it.
-struct Draft<'a> {
-    vocabulary: &'static Vocabulary,
-    rules: Vec<Rule>,
-    policies: Vec<Policy>,
-    mentions: Vec<Mentions>,
-    roles: BTreeSet<String>,
-    labels: Labels,
-    /// The file of each policy, by the name that it is validated under.
-    owners: BTreeMap<String, (&'a str, &'a str)>,
-    problems: Vec<Problem>,
-}
-
-impl<'a> Draft<'a> {
-    fn new(vocabulary: &'static Vocabulary) -> Self {
-        Self {
-            vocabulary,
-            rules: Vec::new(),
-            policies: Vec::new(),
-            mentions: Vec::new(),
-            roles: BTreeSet::new(),
-            labels: Labels::default(),
-            owners: BTreeMap::new(),
-            problems: Vec::new(),
-        }
-    }
-
-    fn add(&mut self, file: (&'a str, &'a str)) {
-        let (name, text) = file;
-        if name == LABELS_FILE {
-            match Labels::parse(text) {
-                Ok(labels) => self.labels = labels,
-                Err(findings) => self.problems.extend(
-                    findings
-                        .into_iter()
-                        .map(|it| Problem::at(file, it.offset, it.message)),
-                ),
-            }
-            return;
-        }
-        match cedar_policy::PolicySet::from_str(text) {
-            Ok(set) => self.add_policies(file, &set),
-            Err(errors) => {
-                let found = errors.iter().map(|error| problem(file, error));
-                self.problems.extend(found);
-            }
-        }
-    }
-
-    fn add_policies(&mut self, file: (&'a str, &'a str), set: &cedar_policy::PolicySet) {
-        let (name, text) = file;
-        for template in set.templates() {
-            let at = text.rfind(&template.to_string()).unwrap_or_default();
-            let message = "templates are not supported".to_owned();
-            self.problems.push(Problem::at(file, at, message));
-        }
-        let policies = set.policies().map(|policy| {
-            // What Cedar read from text, it shows as that text.
-            let shown = policy.to_string();
-            (text.rfind(&shown).unwrap_or_default(), shown, policy)
-        });
-        let mut policies: Vec<(usize, String, &Policy)> = policies.collect();
-        policies.sort_by_key(|(at, ..)| *at);
-        for (at, shown, policy) in policies {
-            let id = policy.annotation("id").unwrap_or_default();
-            let taken = self.owners.get(id).map(|(other, _)| *other);
-            // A name of its own, so that the policy is validated all the same.
-            let mut key = format!("{name}, policy {}", self.owners.len() + 1);
-            match taken {
-                _ if id.is_empty() => {
-                    let message = "the policy has no `@id`".to_owned();
-                    self.problems.push(Problem::at(file, at, message));
-                }
-                Some(other) => {
-                    let message = format!("the id `{id}` is taken by another policy, in `{other}`");
-                    self.problems.push(Problem::at(file, at, message));
-                }
-                None => id.clone_into(&mut key),
-            }
-            self.owners.insert(key.clone(), file);
-            self.add_policy(file, at, shown, policy.new_id(PolicyId::new(&key)));
-        }
-    }
-
-    fn add_policy(&mut self, file: (&str, &str), at: usize, shown: String, policy: Policy) {
-        let mentions = Mentions::of(&policy);
-        let approval = mentions.has("approved");
-        let ask = self.vocabulary.action("ask");
-        let about = About {
-            effect: policy.effect(),
-            approval,
-            ask: ask.is_some_and(|ask| covers(&policy, &ask.uid, &ask.groups)),
-        };
-        let (annotations, findings) = annotations::read(&policy, about);
-        for (name, message) in findings {
-            let inside = shown.find(&format!("@{name}")).unwrap_or_default();
-            self.problems.push(Problem::at(file, at + inside, message));
-        }
-        for literal in policy.entity_literals() {
-            if self.vocabulary.type_of(&literal) == Some(Type::Role) {
-                self.roles.insert(literal.id().unescaped().to_owned());
-            }
-            if let Err(message) = names::check(self.vocabulary, &literal) {
-                let inside = shown.find(&literal.to_string()).unwrap_or_default();
-                self.problems.push(Problem::at(file, at + inside, message));
-            }
-        }
-        self.rules.push(Rule {
-            id: policy.id().to_string(),
-            permits: about.effect == Effect::Permit,
-            file: file.0.to_owned(),
-            annotations,
-            approval,
-            text: shown,
-        });
-        self.mentions.push(mentions);
-        self.policies.push(policy);
-    }
-
-    /// Strict validation; a warning (a policy that can never apply, a name that looks like another)
-    /// is as bad as an error, because the file does not do what it seems to do.
-    fn validate(&mut self) {
-        let all = match cedar_policy::PolicySet::from_policies(self.policies.iter().cloned()) {
-            Ok(all) => all,
-            Err(error) => {
-                self.problems
-                    .push(Problem::at(("", ""), 0, error.to_string()));
-                return;
-            }
-        };
-        let result = self
-            .vocabulary
-            .validator
-            .validate(&all, ValidationMode::Strict);
-        let owner = |id: &PolicyId| {
-            self.owners
-                .get(&id.to_string())
-                .copied()
-                .unwrap_or_default()
-        };
-        let errors = result
-            .validation_errors()
-            .map(|it| problem(owner(it.policy_id()), it));
-        let warnings = result
-            .validation_warnings()
-            .map(|it| problem(owner(it.policy_id()), it));
-        let found: Vec<Problem> = errors.chain(warnings).collect();
-        self.problems.extend(found);
     }
 }
 

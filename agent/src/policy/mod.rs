@@ -8,6 +8,8 @@
 pub mod annotations;
 mod cache;
 mod demand;
+mod depth;
+mod draft;
 mod entities;
 mod evaluate;
 pub mod explain;

@@ -247,3 +247,52 @@ fn an_unchecked_set_is_read_whoever_may_change_it() {
     );
     assert_eq!(rule.text, READ);
 }
+
+#[test]
+fn a_policy_that_is_too_deep_is_refused_and_one_that_is_deep_is_judged() {
+    let policy = |body: &str| {
+        format!(
+            "@id(\"deep\") permit (principal, action == Action::\"read\", resource) when {{ {body} }};"
+        )
+    };
+    let bodies = |depth: usize| {
+        [
+            format!("1{} == 2", " + 1".repeat(depth)),
+            format!("{}true{}", "(".repeat(depth), ")".repeat(depth)),
+            format!("{}1{} == []", "[".repeat(depth), "]".repeat(depth)),
+            format!("{}true", "context.approved || ".repeat(depth / 3)),
+            format!("principal{}", ".user".repeat(depth)),
+            format!("{}true", "if true then false else ".repeat(depth)),
+            format!("{}true", "!".repeat(depth)),
+        ]
+    };
+    for body in bodies(20_000) {
+        let Err(LoadError::Invalid { problems }) =
+            PolicySet::parse(&[("a.cedar", &policy(&body)), ("b.cedar", "permit (")])
+        else {
+            panic!("loaded");
+        };
+        let told: Vec<String> = problems.iter().map(Problem::to_string).collect();
+        assert_eq!(problems.len(), 2, "{told:?}");
+        assert!(told[0].contains("more than 1000 operators"), "{told:?}");
+    }
+    // Whatever comes of it, nothing overflows here, on a thread like that of a request.
+    for body in bodies(900) {
+        if let Ok(policies) = PolicySet::parse(&[("a.cedar", &policy(&body))]) {
+            drop(judge(&policies, &[Effect::Read]));
+        }
+    }
+    // Neither strings nor comments nor many policies are deep.
+    let text = format!(
+        "// {}\n@message(\"{}\\\"++\") {READ}",
+        "+".repeat(2000),
+        "+".repeat(2000)
+    );
+    let wide: String = (0..300)
+        .map(|at| text.replace("\"read\")", &format!("\"read{at}\")")))
+        .collect();
+    assert_eq!(
+        parse(&wide.replace("Action::\"read0\"", "Action::\"read\"")).len(),
+        300
+    );
+}

@@ -131,7 +131,10 @@ fn a_forbid_that_approval_lifts_holds_what_others_permit() {
 fn break_glass_needs_nobody_unless_another_policy_does() {
     let glass = r#"@id("glass") @breakglass
         permit (principal, action, resource) when { context.approved };"#;
-    let terms = held(judge(&parse(glass), &[Effect::Drop])).terms;
+    let hold = held(judge(&parse(glass), &[Effect::Drop]));
+    let told = "`drop` goes on by breaking the glass, and everybody is told, says `glass`";
+    assert!(hold.message.ends_with(told), "{}", hold.message);
+    let terms = hold.terms;
     assert!(terms.breakglass && terms.approvals == 0 && terms.approvers.is_empty());
     let both = format!(
         "{glass} @id(\"people\") @approvers(\"dba\")

@@ -306,3 +306,18 @@ fn the_default_is_the_read_only_pack() {
     let shipped = fs::read_to_string(directory().join("read-only-agent.cedar")).unwrap();
     assert_eq!(shipped, default_policy());
 }
+
+#[test]
+fn policies_of_the_demo_and_the_benchmark_still_load() {
+    for name in ["demo", "bench"] {
+        let path = directory().join(format!("../xtask/src/{name}/policy.cedar"));
+        let policies = parse(&fs::read_to_string(path).unwrap());
+        let facts = doing(&[(Effect::Read, ObjectKind::Table, "a.b.c")]);
+        let reads = ["reporting-agent", "bench"].map(|workload| {
+            let principal = principal(workload);
+            let verdict = evaluate(&policies, &question(&principal, Some(&facts)), query());
+            matches!(verdict, Verdict::Allow(_))
+        });
+        assert!(reads.contains(&true), "{name}");
+    }
+}

@@ -65,7 +65,7 @@ fn covers(scope: &str, effect: Effect) -> bool {
 }
 
 /// Policies whose scopes and conditions overlap in every way that the index tells apart.
-const POLICIES: [&str; 26] = [
+const POLICIES: [&str; 27] = [
     "permit (principal, action, resource);",
     "permit (principal is Workload, action in Action::\"observe\", resource);",
     "permit (principal == Workload::\"agent\", action == Action::\"read\", resource is Table);",
@@ -81,6 +81,7 @@ const POLICIES: [&str; 26] = [
     "permit (principal is Workload, action, resource) when { principal has user && principal.user in Group::\"g\" };",
     "permit (principal is Workload, action, resource) when { context.session has database && context.session.database == \"A\" };",
     "permit (principal is Workload, action, resource) when { principal has user.email && principal.user.email like \"a*\" };",
+    "permit (principal, action, resource) when { context has session.database && [context.session].contains(context.session) };",
     "forbid (principal is User, action, resource);",
     "forbid (principal in Role::\"barred\", action, resource);",
     "forbid (principal, action in Action::\"egress\", resource) unless { context.approved };",
