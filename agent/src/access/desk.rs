@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use prometheus::Registry;
 use tokio::sync::watch;
 
 use super::ask::{Ask, AskId, NewAsk, Vote};
@@ -41,6 +42,14 @@ impl Desk {
         Ok(Self {
             ledger: Arc::new(Ledger::open(path).await?),
         })
+    }
+
+    /// Registers what counts the things that happen here.
+    ///
+    /// # Errors
+    /// When the name is registered already.
+    pub fn register(&self, registry: &Registry) -> Result<(), prometheus::Error> {
+        registry.register(Box::new(self.ledger.happened.clone()))
     }
 
     /// Changes with everything that may alter a verdict; what was judged before is to be judged
@@ -272,10 +281,6 @@ impl Desk {
     ///
     /// # Errors
     /// None as yet; whoever gets one refuses.
-    #[expect(
-        clippy::unused_async,
-        reason = "a store that several hosts share is asked over the network"
-    )]
     pub async fn usage(&self, key: &PrincipalKey, now: Timestamp) -> Result<Usage, AccessError> {
         Ok(self.ledger.books.usage(key, now))
     }

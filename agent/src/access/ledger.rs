@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use prometheus::{IntCounterVec, Opts};
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::watch;
 
@@ -31,6 +32,8 @@ pub(super) struct Ledger {
     pub(super) live: Live,
     pub(super) books: Books,
     history: Mutex<History>,
+    /// Events, by kind.
+    pub(super) happened: IntCounterVec,
     changes: watch::Sender<u64>,
     /// Ticks when something is in the outbox.
     written: watch::Sender<u64>,
@@ -50,6 +53,7 @@ impl Ledger {
             live: Live::default(),
             books: Books::default(),
             history: Mutex::default(),
+            happened: happened()?,
             changes: watch::Sender::new(0),
             written: watch::Sender::new(0),
         };
@@ -159,6 +163,8 @@ impl Ledger {
         history.events = history.events.saturating_add(events.len() as u64);
         drop(history);
         for event in events {
+            let kind = event.kind.name();
+            self.happened.with_label_values(&[kind]).inc();
             event.log();
         }
         if !events.is_empty() {
@@ -174,6 +180,20 @@ impl Ledger {
         self.changes
             .send_modify(|count| *count = count.wrapping_add(1));
     }
+}
+
+/// Every kind is there from the start: an alert on a rate needs the zero before the first one.
+fn happened() -> Result<IntCounterVec, StoreError> {
+    let about = Opts::new(
+        "snowfence_access_events_total",
+        "What happened to asks and grants, by kind.",
+    );
+    let happened = IntCounterVec::new(about, &["kind"])
+        .map_err(|_error| StoreError::Nonsense { what: "a metric" })?;
+    for kind in EventKind::ALL {
+        happened.with_label_values(&[kind.name()]).reset();
+    }
+    Ok(happened)
 }
 
 impl EventKind {

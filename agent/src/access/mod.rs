@@ -7,6 +7,11 @@
 //!
 //! Everything is kept in the store; the [`Desk`] is the only way to it. A question that the store
 //! cannot answer is answered as if there were no grant and no approval.
+//!
+//! `state` says which steps there are, and is pure. `filing`, `asks`, `grants` and `spends` take them
+//! inside a transaction that `ledger` opens, commits, and only then lets memory (`live`, `budget`)
+//! follow. `sweep` does what time brings. Every step writes an [`Event`] into the outbox, from which
+//! [`notify`] tells people.
 #![forbid(unsafe_code)]
 
 pub mod ask;

@@ -148,8 +148,9 @@ impl Grant {
 async fn any_ask_is_due(ledger: &Ledger, now: Timestamp) -> Result<bool, AccessError> {
     let mut reader = ledger.reader().await?;
     let found: Option<i64> = sqlx::query_scalar(
-        "SELECT 1 FROM asks WHERE expires <= $1 \
-         AND (state = 'open' OR (state = 'approved' AND kind = 'statement')) LIMIT 1",
+        "SELECT 1 FROM asks WHERE (state = 'open' AND kind IN ('role', 'statement') \
+         AND expires <= $1) OR (state = 'approved' AND kind = 'statement' AND expires <= $1) \
+         LIMIT 1",
     )
     .bind(now.as_microsecond())
     .fetch_optional(reader.connection())
@@ -165,8 +166,8 @@ async fn close_asks(
     done: &mut Done,
 ) -> Result<(), AccessError> {
     let due: Vec<String> = sqlx::query_scalar(
-        "SELECT id FROM asks WHERE expires <= $1 \
-         AND (state = 'open' OR (state = 'approved' AND kind = 'statement')) \
+        "SELECT id FROM asks WHERE (state = 'open' AND kind IN ('role', 'statement') \
+         AND expires <= $1) OR (state = 'approved' AND kind = 'statement' AND expires <= $1) \
          ORDER BY expires LIMIT $2",
     )
     .bind(now.as_microsecond())

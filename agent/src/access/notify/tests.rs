@@ -104,7 +104,8 @@ fn read(post: &Seen) -> (String, String, String) {
     let signed = format!("{seconds}.{}", post.body);
     let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"whsec");
     let bytes: Vec<u8> = (0..signature.len() / 2)
-        .map(|at| u8::from_str_radix(&signature[2 * at..2 * at + 2], 16).unwrap())
+        .map(|at| signature.get(2 * at..2 * at + 2).unwrap())
+        .map(|pair| u8::from_str_radix(pair, 16).unwrap())
         .collect();
     ring::hmac::verify(&key, signed.as_bytes(), &bytes).unwrap();
     let event: crate::access::Event = serde_json::from_str(&post.body).unwrap();
@@ -246,7 +247,7 @@ async fn slack_is_told_what_an_approver_needs() {
         let text = text.replace(&ask.0, "ask-1").replace(&grant.id.0, "ask-2");
         let text = text.replace(&grant.grant.as_ref().unwrap().0, "grant-1");
         let start = text.find("event-").unwrap();
-        text.replace(&text[start..start + 22], "event-1")
+        text.replace(text.get(start..start + 22).unwrap(), "event-1")
     });
     let told = told.join("\n");
     // The mention is ours, and not what the agent wrote as its reason.

@@ -229,7 +229,7 @@ async fn check_outbox(desk: &Desk, said: &Said) {
         let about = event
             .ask
             .map(|ask| ask.id.0)
-            .or(event.grant.map(|grant| grant.id.0));
+            .or_else(|| event.grant.map(|grant| grant.id.0));
         let about = about.unwrap();
         if event.kind != EventKind::AskVoted {
             assert!(
@@ -298,20 +298,14 @@ async fn act(desk: &Desk, known: &Mutex<Vec<AskId>>) {
     let pick = || {
         let known = known.lock().unwrap();
         // The later ones: the earlier ones are decided.
-        let latest = known.len().saturating_sub(1 + usize::from(random()) % 24);
+        let latest = known.len().saturating_sub(1 + usize::from(random()) % 16);
         known.get(latest).cloned()
     };
     match random() % 16 {
-        0..=3 => {
-            let (ask, what) = new_ask();
-            if let Some(ask) = expected(desk.ask(ask, now).await) {
-                println!("done ask {} {what}.", ask.id);
-                known.lock().unwrap().push(ask.id);
-            }
-        }
+        0..=3 => act_ask(desk, known).await,
         4..=9 => {
             let Some(id) = pick() else { return };
-            let (person, approves) = (random() % 5, random() % 8 > 0);
+            let (person, approves) = (random() % 5, !random().is_multiple_of(8));
             let uid = 2_000 + u32::from(person);
             let person = format!("p{person}");
             let voted = desk.vote(&id, vote(&person, uid, approves), now).await;
@@ -333,12 +327,14 @@ async fn act(desk: &Desk, known: &Mutex<Vec<AskId>>) {
         }
         12 => {
             let Some(id) = pick() else { return };
-            if random() % 4 == 0 && expected(desk.withdraw(&id, now).await).is_some() {
+            if random().is_multiple_of(4) && expected(desk.withdraw(&id, now).await).is_some() {
                 println!("done withdrawn {id}.");
             }
         }
         13 => {
-            desk.roles(&key(), "", now).await.unwrap();
+            let mut key = key();
+            key.workload = workload();
+            desk.roles(&key, "", now).await.unwrap();
             for grant in desk.grants(true).await.unwrap() {
                 if grant.activated.is_some() {
                     println!("done active {}.", grant.id);
@@ -365,21 +361,33 @@ async fn act(desk: &Desk, known: &Mutex<Vec<AskId>>) {
     }
 }
 
+async fn act_ask(desk: &Desk, known: &Mutex<Vec<AskId>>) {
+    let (ask, what) = new_ask();
+    if let Some(ask) = expected(desk.ask(ask, clock::now()).await) {
+        println!("done ask {} {what}.", ask.id);
+        known.lock().unwrap().push(ask.id);
+    }
+}
+
 /// A new ask of its own kind, and what it is for.
 fn new_ask() -> (NewAsk, String) {
     let what = id::random("d", id::LONG).unwrap();
     let mut ask = statement(&what);
-    if random() % 4 == 0 {
+    ask.terms.approvals = u32::from(1 + random() % 2);
+    if random().is_multiple_of(3) {
         ask = role(30);
         ask.subject = Subject::Role {
             role: what.clone(),
             duration: Duration::from_secs(1_800),
         };
         ask.account = String::new();
-    } else {
-        ask.asker.workload = format!("w{}", random() % 64);
     }
-    ask.terms.approvals = u32::from(1 + random() % 3);
+    ask.asker.workload = workload();
     ask.terms.wait = Duration::from_secs(86_400);
     (ask, what)
+}
+
+/// Enough of them that none has too many open asks.
+fn workload() -> String {
+    format!("w{}", random())
 }

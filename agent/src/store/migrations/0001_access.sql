@@ -9,10 +9,6 @@ CREATE TABLE asks (
     join_key       TEXT    NOT NULL,
     workload       TEXT    NOT NULL,
     account        TEXT    NOT NULL,
-    subject        TEXT    NOT NULL,
-    -- The statement as people are shown it; in a column of its own so that lists can cut it.
-    statement      TEXT    NOT NULL,
-    asker          TEXT    NOT NULL,
     reason         TEXT,
     approvers      TEXT    NOT NULL,
     approvals      INTEGER NOT NULL CHECK (approvals >= 0),
@@ -23,15 +19,20 @@ CREATE TABLE asks (
     expires        INTEGER NOT NULL,
     closed         INTEGER,
     grant_id       TEXT,
+    asker          TEXT    NOT NULL,
+    -- The long ones come last: what stands behind them costs a walk over their pages.
+    subject        TEXT    NOT NULL,
+    -- The statement as people are shown it; in a column of its own so that lists can cut it.
+    statement      TEXT    NOT NULL,
     -- Nothing is approved without as many approvals as it needs, unless the glass was broken.
     CHECK (approvals > 0 OR break_glass = 1),
     CHECK (kind = 'statement' OR state <> 'used')
 ) STRICT;
 
-CREATE INDEX asks_by_state ON asks (state, workload);
+CREATE INDEX asks_by_state ON asks (state, workload, expires);
 CREATE INDEX asks_by_time ON asks (asked);
 CREATE INDEX asks_by_end ON asks (closed) WHERE closed IS NOT NULL;
-CREATE INDEX asks_due ON asks (expires) WHERE state = 'open' OR (state = 'approved' AND kind = 'statement');
+CREATE INDEX asks_due ON asks (state, kind, expires);
 -- Two open asks for the same thing would need two decisions.
 CREATE UNIQUE INDEX asks_open_once ON asks (join_key) WHERE state = 'open';
 CREATE INDEX asks_joined ON asks (join_key) WHERE state = 'approved';
