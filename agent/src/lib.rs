@@ -34,6 +34,7 @@
 pub mod access;
 pub mod admin;
 pub mod app;
+pub mod catalog;
 pub mod cli;
 pub mod clock;
 pub mod config;

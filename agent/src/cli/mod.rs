@@ -7,6 +7,7 @@ mod config;
 mod detach;
 mod init;
 mod output;
+mod policy;
 mod run;
 mod status;
 mod trust;
@@ -53,6 +54,9 @@ enum Command {
     /// Makes clients of this host trust the daemon's authority, or no longer.
     #[command(subcommand)]
     Trust(trust::TrustCommand),
+    /// Checks, tests, explains and suggests policies; needs no daemon.
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
     /// Ends enforcement, which outlives the daemon.
     Detach(detach::Detach),
 }
@@ -107,6 +111,7 @@ fn dispatch(command: Command, output: &mut Output<'_>) -> anyhow::Result<()> {
         Command::Status(command) => command.run(output),
         Command::Config(command) => command.run(output),
         Command::Trust(command) => command.run(output),
+        Command::Policy(command) => command.run(output),
         Command::Detach(command) => command.run(output),
     }
 }

@@ -13,6 +13,10 @@ use crate::sql::Facts;
 /// limit above which analysis does not understand a statement either.
 pub const STATEMENT_BYTES_MAX: usize = 1 << 20;
 
+/// Accesses in a frame: more than people write, and even with every byte escaped they fit beside
+/// the longest statement ([`super::format::FRAME_LENGTH_MAX`]).
+const ACCESSES_BYTES_MAX: usize = 128 << 10;
+
 /// The principal as it is recorded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Caller {
@@ -95,6 +99,19 @@ struct Statement {
 struct RecordedFacts {
     kinds: Vec<String>,
     effects: Vec<&'static str>,
+    /// `None` when there are too many ([`ACCESSES_BYTES_MAX`]): a part would look like the whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accesses: Option<Vec<RecordedAccess>>,
+}
+
+/// One object and what was done to it; without a name it is the account.
+#[derive(Clone, Debug, Serialize)]
+struct RecordedAccess {
+    action: &'static str,
+    #[serde(rename = "type")]
+    entity: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    object: Option<String>,
 }
 
 impl Decided {
@@ -124,6 +141,7 @@ impl Decided {
     #[must_use]
     pub fn with_facts(mut self, facts: &Facts) -> Self {
         self.facts = Some(RecordedFacts {
+            accesses: accesses(facts),
             kinds: facts.kinds.clone(),
             effects: facts.effects.iter().map(|effect| effect.name()).collect(),
         });
@@ -151,6 +169,21 @@ impl Decided {
             | Operation::Chunk { .. } => {}
         }
     }
+}
+
+fn accesses(facts: &Facts) -> Option<Vec<RecordedAccess>> {
+    let mut bytes = 0;
+    let accesses = facts.accesses.iter().map(|access| {
+        let recorded = RecordedAccess {
+            action: access.effect.name(),
+            entity: access.object.kind.entity(),
+            object: access.object.name.as_ref().map(ToString::to_string),
+        };
+        // The keys around the words are some forty bytes.
+        bytes += 64 + recorded.object.as_ref().map_or(0, String::len);
+        (bytes <= ACCESSES_BYTES_MAX).then_some(recorded)
+    });
+    accesses.collect()
 }
 
 impl Statement {
