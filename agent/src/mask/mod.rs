@@ -4,6 +4,7 @@
 //! us is refused, and its chunk links are taken out; only then can it be released.
 #![forbid(unsafe_code)]
 
+pub mod labels;
 mod proof;
 
 pub use proof::{Key, Masked, MaskedBody};

@@ -1,12 +1,17 @@
 //! The one function that permits.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use cedar_policy::{AuthorizationError, Authorizer, Decision, EntityUid, Request};
-
-use super::entities::{Cast, Unfit, action, cast};
+use super::annotations::{limits, terms};
+use super::cache::key;
+use super::demand::{Need, Target, statement};
+use super::entities::Unfit;
+use super::judge::{Court, Finding};
 use super::load::PolicySet;
-use super::verdict::{Denial, Limits, Permit, Verdict};
+use super::message::{self, Told};
+use super::scene::Scene;
+use super::verdict::{Denial, Judgement, Limits, Verdict};
 use crate::identity::Principal;
 use crate::snowflake::Operation;
 use crate::sql::{Facts, SessionState};
@@ -34,7 +39,7 @@ pub struct Question<'a> {
 }
 
 /// What a scope's `mode` says.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Mode {
     #[default]
     Enforce,
@@ -55,34 +60,27 @@ pub struct Usage {
     pub running: u64,
 }
 
-/// What a verdict is made of, gathered over all accesses of an operation.
-#[derive(Debug, Default)]
-struct Findings {
-    permitted_by: BTreeSet<String>,
-    forbidden_by: BTreeSet<String>,
-    /// Accesses that are forbidden, and those that nothing permits.
-    forbidden: Vec<&'static str>,
-    missing: Vec<&'static str>,
-    /// A policy, or the question itself, failed to evaluate.
-    failed: BTreeSet<String>,
+/// What is judged.
+#[derive(Clone, Copy, Debug)]
+pub enum Demand<'a> {
+    /// `login` on the question's credential.
+    Login,
+    /// Every access of a statement.
+    Statement(&'a Facts),
 }
 
 /// Judges one operation: every access it needs must be permitted.
 ///
-/// A login needs `login` on the credential; a query needs every effect of its facts on the account.
-/// The other operations follow up on a login or a statement that was judged, by ids that only that
-/// session owns, so they need no access of their own and are permitted by no policy.
+/// A login needs `login` on the credential; a query needs every access of its facts, and `filter`
+/// on every table whose labelled columns decide about rows. The other operations follow up on a
+/// login or a statement that was judged, by ids that only that session owns, so they need no access
+/// of their own and are permitted by no policy.
 pub fn evaluate(policies: &PolicySet, question: &Question<'_>, operation: Operation) -> Verdict {
-    let actions: Vec<&'static str> = match &operation {
-        Operation::Login(_) => vec!["login"],
+    let judgement = match &operation {
+        Operation::Login(_) => decide(policies, question, Demand::Login),
         Operation::Query(_) => match question.facts {
-            Some(facts) if facts.file_transfer => {
-                return deny(policies, "file transfers (PUT, GET) are never forwarded");
-            }
-            Some(facts) if !facts.effects.is_empty() => {
-                facts.effects.iter().map(|effect| effect.name()).collect()
-            }
-            _ => return deny(policies, "the statement was not analysed"),
+            Some(facts) => decide(policies, question, Demand::Statement(facts)),
+            None => Arc::new(refuse(policies, "the statement was not analysed")),
         },
         Operation::Renew
         | Operation::Heartbeat
@@ -91,135 +89,197 @@ pub fn evaluate(policies: &PolicySet, question: &Question<'_>, operation: Operat
         | Operation::Abort(_)
         | Operation::Monitor(_)
         | Operation::Telemetry
-        | Operation::Chunk { .. } => {
-            let version = policies.version().to_owned();
-            return Verdict::Allow(Permit::new(
-                operation,
-                Vec::new(),
-                version,
-                Limits::default(),
-            ));
-        }
+        | Operation::Chunk { .. } => Arc::new(Judgement::Allow {
+            policies: Vec::new(),
+            limits: Limits::default(),
+            observed: None,
+        }),
     };
-    let findings = match find(policies, question, &actions) {
-        Ok(findings) => findings,
-        Err(Unfit) => return deny(policies, "the request cannot be judged"),
-    };
-    let clean = findings.forbidden.is_empty()
-        && findings.missing.is_empty()
-        && findings.failed.is_empty()
-        && !findings.permitted_by.is_empty();
-    if !clean {
-        return Verdict::Deny(Denial {
-            message: message(policies, question, &findings),
-            policies: findings.forbidden_by.into_iter().collect(),
-            policy_version: policies.version().to_owned(),
-            kill: false,
-        });
-    }
-    let permitted_by = findings.permitted_by.into_iter().collect();
-    Verdict::Allow(Permit::new(
-        operation,
-        permitted_by,
-        policies.version().to_owned(),
-        Limits::default(),
-    ))
+    judgement.about(operation, policies.version())
 }
 
-fn find(
+/// Judges a demand, or finds how it was judged before.
+#[must_use]
+pub fn decide(policies: &PolicySet, question: &Question<'_>, demand: Demand<'_>) -> Arc<Judgement> {
+    let key = key(policies, question, &demand);
+    if let Some(known) = policies.verdicts().find(&key) {
+        return known;
+    }
+    let judgement = Arc::new(judge_anew(policies, question, demand));
+    policies.verdicts().keep(key, &judgement);
+    judgement
+}
+
+/// Judges without looking at what was judged before.
+pub(super) fn judge_anew(
     policies: &PolicySet,
     question: &Question<'_>,
-    actions: &[&'static str],
-) -> Result<Findings, Unfit> {
-    let Cast {
-        entities,
-        principal,
-        account,
-        credential,
-        context,
-    } = cast(question, policies.schema())?;
-    let mut findings = Findings::default();
-    for &name in actions {
-        let resource: EntityUid = match name {
-            "login" => credential.clone().ok_or(Unfit)?,
-            _ => account.clone(),
-        };
-        let (principal, context) = (principal.clone(), context.clone());
-        let schema = Some(policies.schema());
-        let request = Request::new(principal, action(name)?, resource, context, schema);
-        let request = request.or(Err(Unfit))?;
-        let response = Authorizer::new().is_authorized(&request, policies.cedar(), &entities);
-        let reasons = response.diagnostics().reason().map(ToString::to_string);
-        match response.decision() {
-            Decision::Allow => findings.permitted_by.extend(reasons),
-            Decision::Deny => {
-                let reasons: Vec<String> = reasons.collect();
-                let named = !reasons.is_empty();
-                findings.forbidden_by.extend(reasons);
-                if named {
-                    findings.forbidden.push(name);
-                } else {
-                    findings.missing.push(name);
-                }
-            }
+    demand: Demand<'_>,
+) -> Judgement {
+    let needs = match needs(policies, question, demand) {
+        Ok(needs) => needs,
+        Err(reason) => return refuse(policies, reason),
+    };
+    match weigh(policies, question, &needs) {
+        Ok(Weighed { judgement, .. }) => judgement,
+        Err(Unfit) => refuse(policies, "the request cannot be judged"),
+    }
+}
+
+/// Everything that a demand needs; the error is why it is refused whatever policies say.
+pub(super) fn needs(
+    policies: &PolicySet,
+    question: &Question<'_>,
+    demand: Demand<'_>,
+) -> Result<Vec<Need>, &'static str> {
+    match demand {
+        Demand::Login => {
+            let credential = question.credential.ok_or("the request cannot be judged")?;
+            let target = Target::Credential(credential.to_owned());
+            Ok(vec![Need::new("login", target)])
         }
-        let errors = response.diagnostics().errors();
-        findings.failed.extend(errors.map(|error| match error {
-            AuthorizationError::PolicyEvaluationError(error) => error.policy_id().to_string(),
-        }));
+        Demand::Statement(facts) if facts.file_transfer => {
+            Err("file transfers (PUT, GET) are never forwarded")
+        }
+        Demand::Statement(facts) if facts.effects.is_empty() => {
+            Err("the statement was not analysed")
+        }
+        Demand::Statement(facts) => Ok(statement(facts, question.account, policies.labels())),
     }
-    Ok(findings)
 }
 
-/// Says what stood in the way and whom to ask, in one line.
-fn message(policies: &PolicySet, question: &Question<'_>, findings: &Findings) -> String {
-    let workload = &question.principal.workload.name;
-    let mut reasons = Vec::new();
-    if !findings.forbidden.is_empty() {
-        let by: Vec<String> = findings
-            .forbidden_by
-            .iter()
-            .map(|id| match policies.message(id) {
-                Some(message) => format!("`{id}` ({message})"),
-                None => format!("`{id}`"),
-            })
-            .collect();
-        reasons.push(format!(
-            "{} is forbidden by {}",
-            list(&findings.forbidden),
-            by.join(", ")
-        ));
-    }
-    if !findings.missing.is_empty() {
-        reasons.push(format!("no policy permits {}", list(&findings.missing)));
-    }
-    if !findings.failed.is_empty() {
-        let failed: Vec<&str> = findings.failed.iter().map(String::as_str).collect();
-        reasons.push(format!("{} failed to evaluate", list(&failed)));
-    }
-    let account = question.account;
-    format!(
-        "denied for workload `{workload}` on account `{account}`: {}; {}",
-        reasons.join("; "),
-        next_step(policies)
-    )
+/// A judgement with what it was made of.
+#[derive(Debug)]
+pub(super) struct Weighed {
+    pub(super) judgement: Judgement,
+    /// For each need, as the question stands.
+    pub(super) findings: Vec<Finding>,
 }
 
-fn list(names: &[&str]) -> String {
-    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    quoted.join(", ")
+pub(super) fn weigh(
+    policies: &PolicySet,
+    question: &Question<'_>,
+    needs: &[Need],
+) -> Result<Weighed, Unfit> {
+    let scene = Scene::of(question);
+    let court = Court::new(policies, &scene, needs)?;
+    let findings = court.judge(question.approved)?;
+    let judgement = if findings.iter().all(Finding::is_permitted) && !findings.is_empty() {
+        allow(policies, &findings)
+    } else {
+        let told = Told::new(policies, &scene, needs, &findings);
+        let hold = hold(policies, question, &court, &told)?;
+        let refused = hold.unwrap_or_else(|| deny(policies, question, &told));
+        match question.mode {
+            Mode::Enforce => refused,
+            Mode::Observe => observe(policies, &findings, refused),
+        }
+    };
+    Ok(Weighed {
+        judgement,
+        findings,
+    })
 }
 
-fn next_step(policies: &PolicySet) -> String {
-    let dir = policies.dir().display();
-    format!("retrying will not help, ask the owner of the policies in `{dir}`")
+fn allow(policies: &PolicySet, findings: &[Finding]) -> Judgement {
+    let permitting = permitting(findings);
+    Judgement::Allow {
+        policies: policies.ids(&permitting),
+        limits: limits(&policies.annotations(&permitting)),
+        observed: None,
+    }
 }
 
-fn deny(policies: &PolicySet, reason: &str) -> Verdict {
-    Verdict::Deny(Denial {
+/// What stands in the way goes away with people's approval, or nothing.
+fn hold(
+    policies: &PolicySet,
+    question: &Question<'_>,
+    court: &Court<'_>,
+    told: &Told<'_>,
+) -> Result<Option<Judgement>, Unfit> {
+    let failed = told.findings.iter().any(|it| !it.failed.is_empty());
+    if question.approved || failed || !policies.mentions().has("approved") {
+        return Ok(None);
+    }
+    let approved = court.judge(true)?;
+    if !approved.iter().all(Finding::is_permitted) {
+        return Ok(None);
+    }
+    let mut deciding = BTreeSet::new();
+    for (before, after) in told.findings.iter().zip(&approved) {
+        if !before.is_permitted() {
+            deciding.extend(&before.forbidden_by);
+            // Others permit it anyway.
+            let approvals = after.permitted_by.iter().filter(|number| {
+                let only = BTreeSet::from([**number]);
+                policies.named(&only).any(|rule| rule.approval)
+            });
+            deciding.extend(approvals);
+        }
+    }
+    let terms = terms(&policies.annotations(&deciding));
+    Ok(Some(Judgement::Hold {
+        message: told.held(&deciding, &terms),
+        policies: policies.ids(&deciding),
+        terms,
+    }))
+}
+
+fn deny(policies: &PolicySet, question: &Question<'_>, told: &Told<'_>) -> Judgement {
+    let forbidding: BTreeSet<usize> = told
+        .findings
+        .iter()
+        .flat_map(|it| it.forbidden_by.iter().copied())
+        .collect();
+    let next = message::next_step(policies, question, told);
+    Judgement::Deny(Denial {
+        message: told.denied(&next),
+        kill: policies.named(&forbidding).any(|it| it.annotations.kill),
+        policies: policies.ids(&forbidding),
+        policy_version: policies.version().to_owned(),
+    })
+}
+
+/// Lets through what would have been refused, and says so.
+fn observe(policies: &PolicySet, findings: &[Finding], refused: Judgement) -> Judgement {
+    let would_be = |message: &str| format!("would be {message}");
+    let denial = match refused {
+        Judgement::Allow { .. } => return refused,
+        Judgement::Hold {
+            policies: deciding,
+            message,
+            terms: _,
+        } => Denial {
+            policies: deciding,
+            policy_version: policies.version().to_owned(),
+            message: would_be(&message),
+            kill: false,
+        },
+        Judgement::Deny(denial) => Denial {
+            message: would_be(&denial.message),
+            // Nothing is done to who is only watched.
+            kill: false,
+            ..denial
+        },
+    };
+    Judgement::Allow {
+        policies: policies.ids(&permitting(findings)),
+        limits: Limits::default(),
+        observed: Some(denial),
+    }
+}
+
+/// A refusal that no policy can change.
+fn refuse(policies: &PolicySet, reason: &str) -> Judgement {
+    Judgement::Deny(Denial {
         policies: Vec::new(),
         policy_version: policies.version().to_owned(),
-        message: format!("denied: {reason}; {}", next_step(policies)),
+        message: format!("denied: {reason}; {}", message::owner(policies)),
         kill: false,
     })
+}
+
+fn permitting(findings: &[Finding]) -> BTreeSet<usize> {
+    let all = findings.iter().flat_map(|it| &it.permitted_by);
+    all.copied().collect()
 }

@@ -1,20 +1,27 @@
-//! Reads policy files: all of them are good, or none is used.
+//! Policy files become a policy set: all of them are good, or none is used.
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Read as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use cedar_policy::{PolicyId, Schema, ValidationMode, Validator};
-use miette::Diagnostic;
+use cedar_policy::{Effect, Policy, PolicyId, ValidationMode};
 
-const SCHEMA: &str = include_str!("schema.cedarschema");
+use super::annotations::{self, About, Annotations};
+use super::cache::Verdicts;
+use super::entities::Unfit;
+use super::index::{Bits, Index, covers};
+use super::judge::Subset;
+use super::mentions::Mentions;
+use super::names;
+use super::problem::{LoadError, Problem, problem};
+use super::read::{LABELS_FILE, Trust, directory};
+use super::vocabulary::{Type, Vocabulary, vocabulary};
+use crate::mask::labels::Labels;
 
-/// A policy file is written by people; anything larger is a mistake.
-const FILE_BYTES_MAX: u64 = 1 << 20;
+/// Sets of candidates that are kept ready. Their number is that of the kinds of questions that the
+/// policies tell apart; one set holds its policies by reference.
+const SUBSETS_MAX: usize = 1024;
 
 /// The pack that `snowfence init` writes.
 #[must_use]
@@ -22,148 +29,108 @@ pub const fn default_policy() -> &'static str {
     include_str!("../../../policies/read-only-agent.cedar")
 }
 
-/// Validated policies that are in force together.
-#[derive(Clone, Debug)]
+/// Validated policies that are in force together, with the labels of columns.
+#[derive(Debug)]
 pub struct PolicySet {
-    cedar: cedar_policy::PolicySet,
-    schema: Schema,
-    messages: BTreeMap<String, String>,
+    vocabulary: &'static Vocabulary,
+    rules: Vec<Rule>,
+    policies: Vec<Policy>,
+    numbers: HashMap<PolicyId, usize>,
+    index: Index,
+    mentions: Mentions,
+    /// Roles that policies name, sorted.
+    roles: Vec<String>,
+    labels: Labels,
     version: String,
     dir: PathBuf,
+    subsets: Mutex<HashMap<Bits, Subset>>,
+    verdicts: Verdicts,
 }
 
-/// Why policies cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    #[error("cannot read the policies at `{}`", path.display())]
-    Read { path: PathBuf, source: io::Error },
-    #[error("`{}` can be changed by others than root and us", path.display())]
-    Exposed { path: PathBuf },
-    #[error("the policy file `{}` is larger than {FILE_BYTES_MAX} bytes", path.display())]
-    Large { path: PathBuf },
-    #[error("there is no `*.cedar` file in `{}`", path.display())]
-    Empty { path: PathBuf },
-    #[error("the policies are not valid:{}", lines(problems))]
-    Invalid { problems: Vec<Problem> },
-}
-
-/// One thing that is wrong, and where.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Problem {
+/// One policy, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    pub id: String,
+    pub permits: bool,
     pub file: String,
-    /// From 1.
-    pub line: usize,
-    /// From 1, in characters.
-    pub column: usize,
-    pub message: String,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            file,
-            line,
-            column,
-            message,
-        } = self;
-        write!(formatter, "{file}:{line}:{column}: {message}")
-    }
-}
-
-fn lines(problems: &[Problem]) -> String {
-    problems
-        .iter()
-        .map(|problem| format!("\n  {problem}"))
-        .collect()
+    pub annotations: Annotations,
+    /// It looks at `context.approved`: it makes statements wait.
+    pub approval: bool,
+    /// As the file writes it.
+    pub text: String,
 }
 
 impl PolicySet {
-    /// Reads every `*.cedar` file of a directory that only root or we can change.
+    /// Reads every `*.cedar` file and the `labels.toml` of a directory that only root or we can
+    /// change.
     ///
     /// # Errors
-    /// With everything that is wrong with the policies, at once.
+    /// With everything that is wrong with them, at once.
     pub fn load(dir: &Path) -> Result<Self, LoadError> {
-        let fail = |source| LoadError::Read {
-            path: dir.to_path_buf(),
-            source,
-        };
-        let metadata = fs::symlink_metadata(dir).map_err(fail)?;
-        if !metadata.is_dir() {
-            return Err(fail(io::ErrorKind::NotADirectory.into()));
-        }
-        check_owner(dir, &metadata)?;
-        let mut files = Vec::new();
-        for file in fs::read_dir(dir).map_err(fail)? {
-            let path = file.map_err(fail)?.path();
-            if path
-                .extension()
-                .is_some_and(|extension| extension == "cedar")
-            {
-                let name = path
-                    .file_name()
-                    .unwrap_or_default()
-                    .to_string_lossy()
-                    .into_owned();
-                files.push((name, read(&path)?));
-            }
-        }
-        if files.is_empty() {
-            return Err(LoadError::Empty {
-                path: dir.to_path_buf(),
-            });
-        }
-        let files: Vec<(&str, &str)> = files
+        Self::read(dir, Trust::Owners)
+    }
+
+    /// Reads a directory whoever can change it: to look at, never to be put in force.
+    ///
+    /// # Errors
+    /// With everything that is wrong with the files, at once.
+    pub fn read_unchecked(dir: &Path) -> Result<Self, LoadError> {
+        Self::read(dir, Trust::Anyone)
+    }
+
+    fn read(dir: &Path, trust: Trust) -> Result<Self, LoadError> {
+        let files = directory(dir, trust)?;
+        let files = files
             .iter()
-            .map(|(name, text)| (name.as_str(), text.as_str()))
-            .collect();
+            .map(|(name, text)| (name.as_str(), text.as_str()));
+        let files: Vec<(&str, &str)> = files.collect();
         Ok(Self {
             dir: dir.to_path_buf(),
             ..Self::parse(&files)?
         })
     }
 
-    /// Parses and validates files, given as name and text.
+    /// Parses and validates files, given as name and text; `labels.toml` gives the labels, all
+    /// others are policies.
     ///
     /// # Errors
-    /// With everything that is wrong with the policies, at once.
+    /// With everything that is wrong with them, at once.
     pub fn parse(files: &[(&str, &str)]) -> Result<Self, LoadError> {
-        let mut problems = Vec::new();
         let mut files = files.to_vec();
         files.sort_unstable();
-        let schema = schema(&mut problems);
-        let mut cedar = cedar_policy::PolicySet::new();
-        let mut owners = BTreeMap::new();
-        for &(name, text) in &files {
-            match cedar_policy::PolicySet::from_str(text) {
-                Ok(set) => add_file((name, text), &set, &mut cedar, &mut owners, &mut problems),
-                Err(errors) => {
-                    problems.extend(errors.iter().map(|error| problem((name, text), error)));
-                }
-            }
-        }
-        if let Some(schema) = &schema {
-            validate(schema, &cedar, &owners, &mut problems);
-        }
-        let (Some(schema), true) = (schema, problems.is_empty()) else {
+        let invalid = |mut problems: Vec<Problem>| {
             problems.sort();
-            return Err(LoadError::Invalid { problems });
+            LoadError::Invalid { problems }
         };
-        let messages = cedar.policies().filter_map(|policy| {
-            // One line, whatever the file says: it goes into a client's error message.
-            let message = policy
-                .annotation("message")?
-                .split_whitespace()
-                .collect::<Vec<_>>();
-            Some((policy.id().to_string(), message.join(" ")))
-        });
-        let messages = messages.collect();
-        let dir = PathBuf::from("/etc/snowfence/policies");
+        let vocabulary = vocabulary().map_err(|problem| invalid(vec![problem]))?;
+        let mut draft = Draft::new(vocabulary);
+        for file in &files {
+            draft.add(*file);
+        }
+        draft.validate();
+        if !draft.problems.is_empty() {
+            return Err(invalid(draft.problems));
+        }
+        let mut mentions = Mentions::default();
+        for each in &draft.mentions {
+            mentions.extend(each);
+        }
+        let numbers = draft.policies.iter().enumerate();
         Ok(Self {
-            cedar,
-            schema,
-            messages,
+            vocabulary,
+            index: Index::new(vocabulary, &draft.policies),
+            numbers: numbers
+                .map(|(at, policy)| (policy.id().clone(), at))
+                .collect(),
+            rules: draft.rules,
+            policies: draft.policies,
+            mentions,
+            roles: draft.roles.into_iter().collect(),
+            labels: draft.labels,
             version: version(&files),
-            dir,
+            dir: PathBuf::from("/etc/snowfence/policies"),
+            subsets: Mutex::default(),
+            verdicts: Verdicts::default(),
         })
     }
 
@@ -175,140 +142,244 @@ impl PolicySet {
 
     /// Number of policies.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.cedar.num_of_policies()
+    pub const fn len(&self) -> usize {
+        self.rules.len()
     }
 
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    pub const fn is_empty(&self) -> bool {
+        self.rules.is_empty()
     }
 
-    pub(super) const fn cedar(&self) -> &cedar_policy::PolicySet {
-        &self.cedar
+    /// Every policy, by file and place.
+    #[must_use]
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
     }
 
-    pub(super) const fn schema(&self) -> &Schema {
-        &self.schema
+    /// The roles that policies name, sorted.
+    #[must_use]
+    pub fn roles(&self) -> &[String] {
+        &self.roles
     }
 
-    pub(super) fn message(&self, policy: &str) -> Option<&str> {
-        self.messages.get(policy).map(String::as_str)
+    /// What `labels.toml` says.
+    #[must_use]
+    pub const fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    pub(super) const fn vocabulary(&self) -> &'static Vocabulary {
+        self.vocabulary
+    }
+
+    pub(super) const fn index(&self) -> &Index {
+        &self.index
+    }
+
+    pub(super) const fn mentions(&self) -> &Mentions {
+        &self.mentions
+    }
+
+    pub(super) const fn verdicts(&self) -> &Verdicts {
+        &self.verdicts
     }
 
     pub(super) fn dir(&self) -> &Path {
         &self.dir
     }
+
+    pub(super) fn number(&self, id: &PolicyId) -> Option<usize> {
+        self.numbers.get(id).copied()
+    }
+
+    /// The rules of these numbers.
+    pub(super) fn named(&self, numbers: &BTreeSet<usize>) -> impl Iterator<Item = &Rule> {
+        numbers.iter().filter_map(|number| self.rules.get(*number))
+    }
+
+    /// Their ids, sorted.
+    pub(super) fn ids(&self, numbers: &BTreeSet<usize>) -> Vec<String> {
+        let mut ids: Vec<String> = self.named(numbers).map(|rule| rule.id.clone()).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    pub(super) fn annotations(&self, numbers: &BTreeSet<usize>) -> Vec<&Annotations> {
+        self.named(numbers).map(|rule| &rule.annotations).collect()
+    }
+
+    /// The policies of a set, as Cedar takes them.
+    pub(super) fn subset(&self, bits: Bits) -> Result<Subset, Unfit> {
+        let mut subsets = self.subsets.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = subsets.get(&bits) {
+            return Ok(Arc::clone(known));
+        }
+        let chosen = bits.iter().filter_map(|number| self.policies.get(number));
+        let made = cedar_policy::PolicySet::from_policies(chosen.cloned()).or(Err(Unfit))?;
+        let made = Arc::new(made);
+        if subsets.len() >= SUBSETS_MAX {
+            subsets.clear();
+        }
+        subsets.insert(bits, Arc::clone(&made));
+        Ok(made)
+    }
+
+    #[cfg(test)]
+    pub(super) fn all(&self) -> Result<cedar_policy::PolicySet, Unfit> {
+        cedar_policy::PolicySet::from_policies(self.policies.iter().cloned()).or(Err(Unfit))
+    }
 }
 
-fn schema(problems: &mut Vec<Problem>) -> Option<Schema> {
-    match Schema::from_cedarschema_str(SCHEMA) {
-        Ok((schema, _warnings)) => Some(schema),
-        Err(error) => {
-            problems.push(problem(("schema.cedarschema", SCHEMA), &error));
-            None
+/// What has been read so far, and what is wrong with it.
+struct Draft<'a> {
+    vocabulary: &'static Vocabulary,
+    rules: Vec<Rule>,
+    policies: Vec<Policy>,
+    mentions: Vec<Mentions>,
+    roles: BTreeSet<String>,
+    labels: Labels,
+    /// The file of each policy, by the name that it is validated under.
+    owners: BTreeMap<String, (&'a str, &'a str)>,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Draft<'a> {
+    fn new(vocabulary: &'static Vocabulary) -> Self {
+        Self {
+            vocabulary,
+            rules: Vec::new(),
+            policies: Vec::new(),
+            mentions: Vec::new(),
+            roles: BTreeSet::new(),
+            labels: Labels::default(),
+            owners: BTreeMap::new(),
+            problems: Vec::new(),
         }
     }
-}
 
-/// Adds a file's policies under the names that their `@id` gives them.
-fn add_file<'a>(
-    file: (&'a str, &'a str),
-    set: &cedar_policy::PolicySet,
-    cedar: &mut cedar_policy::PolicySet,
-    owners: &mut BTreeMap<String, (&'a str, &'a str)>,
-    problems: &mut Vec<Problem>,
-) {
-    let (name, text) = file;
-    let mut wrong = |policy: &str, message: String| {
-        // What Cedar read from text, it shows as that text.
-        let (line, column) = place(text, text.rfind(policy).unwrap_or_default());
-        problems.push(Problem {
-            file: name.to_owned(),
-            line,
-            column,
-            message,
-        });
-    };
-    for template in set.templates() {
-        wrong(
-            &template.to_string(),
-            "templates are not supported".to_owned(),
-        );
-    }
-    for policy in set.policies() {
-        let shown = policy.to_string();
-        let id = policy.annotation("id").unwrap_or_default();
-        let taken = owners.get(id).map(|(other, _)| *other);
-        // A name of its own, so that the policy is validated all the same.
-        let mut key = format!("{name}, policy {}", owners.len() + 1);
-        match taken {
-            _ if id.is_empty() => wrong(&shown, "the policy has no `@id`".to_owned()),
-            Some(other) => {
-                wrong(
-                    &shown,
-                    format!("the id `{id}` is taken by another policy, in `{other}`"),
-                );
+    fn add(&mut self, file: (&'a str, &'a str)) {
+        let (name, text) = file;
+        if name == LABELS_FILE {
+            match Labels::parse(text) {
+                Ok(labels) => self.labels = labels,
+                Err(findings) => self.problems.extend(
+                    findings
+                        .into_iter()
+                        .map(|it| Problem::at(file, it.offset, it.message)),
+                ),
             }
-            None => id.clone_into(&mut key),
+            return;
         }
-        if let Err(error) = cedar.add(policy.new_id(PolicyId::new(&key))) {
-            wrong(&shown, error.to_string());
+        match cedar_policy::PolicySet::from_str(text) {
+            Ok(set) => self.add_policies(file, &set),
+            Err(errors) => {
+                let found = errors.iter().map(|error| problem(file, error));
+                self.problems.extend(found);
+            }
         }
-        owners.insert(key, file);
     }
-}
 
-/// Strict validation; a warning (a policy that can never apply, a name that looks like another) is
-/// as bad as an error, because the file does not do what it seems to do.
-fn validate(
-    schema: &Schema,
-    cedar: &cedar_policy::PolicySet,
-    owners: &BTreeMap<String, (&str, &str)>,
-    problems: &mut Vec<Problem>,
-) {
-    let result = Validator::new(schema.clone()).validate(cedar, ValidationMode::Strict);
-    let owner = |id: &PolicyId| owners.get(&id.to_string()).copied().unwrap_or_default();
-    let errors = result
-        .validation_errors()
-        .map(|it| problem(owner(it.policy_id()), it));
-    problems.extend(errors);
-    let warnings = result
-        .validation_warnings()
-        .map(|it| problem(owner(it.policy_id()), it));
-    problems.extend(warnings);
-}
-
-fn problem((name, text): (&str, &str), error: &impl Diagnostic) -> Problem {
-    let label = error.labels().and_then(|mut labels| labels.next());
-    let (line, column) = place(text, label.as_ref().map_or(0, miette::LabeledSpan::offset));
-    let mut message = first_line(&error.to_string());
-    if let Some(detail) = label.as_ref().and_then(miette::LabeledSpan::label) {
-        message = format!("{message}: {detail}");
+    fn add_policies(&mut self, file: (&'a str, &'a str), set: &cedar_policy::PolicySet) {
+        let (name, text) = file;
+        for template in set.templates() {
+            let at = text.rfind(&template.to_string()).unwrap_or_default();
+            let message = "templates are not supported".to_owned();
+            self.problems.push(Problem::at(file, at, message));
+        }
+        let policies = set.policies().map(|policy| {
+            // What Cedar read from text, it shows as that text.
+            let shown = policy.to_string();
+            (text.rfind(&shown).unwrap_or_default(), shown, policy)
+        });
+        let mut policies: Vec<(usize, String, &Policy)> = policies.collect();
+        policies.sort_by_key(|(at, ..)| *at);
+        for (at, shown, policy) in policies {
+            let id = policy.annotation("id").unwrap_or_default();
+            let taken = self.owners.get(id).map(|(other, _)| *other);
+            // A name of its own, so that the policy is validated all the same.
+            let mut key = format!("{name}, policy {}", self.owners.len() + 1);
+            match taken {
+                _ if id.is_empty() => {
+                    let message = "the policy has no `@id`".to_owned();
+                    self.problems.push(Problem::at(file, at, message));
+                }
+                Some(other) => {
+                    let message = format!("the id `{id}` is taken by another policy, in `{other}`");
+                    self.problems.push(Problem::at(file, at, message));
+                }
+                None => id.clone_into(&mut key),
+            }
+            self.owners.insert(key.clone(), file);
+            self.add_policy(file, at, shown, policy.new_id(PolicyId::new(&key)));
+        }
     }
-    if let Some(help) = error.help() {
-        message = format!("{message} ({help})");
-    }
-    Problem {
-        file: name.to_owned(),
-        line,
-        column,
-        message,
-    }
-}
 
-fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().to_owned()
-}
+    fn add_policy(&mut self, file: (&str, &str), at: usize, shown: String, policy: Policy) {
+        let mentions = Mentions::of(&policy);
+        let approval = mentions.has("approved");
+        let ask = self.vocabulary.action("ask");
+        let about = About {
+            effect: policy.effect(),
+            approval,
+            ask: ask.is_some_and(|ask| covers(&policy, &ask.uid, &ask.groups)),
+        };
+        let (annotations, findings) = annotations::read(&policy, about);
+        for (name, message) in findings {
+            let inside = shown.find(&format!("@{name}")).unwrap_or_default();
+            self.problems.push(Problem::at(file, at + inside, message));
+        }
+        for literal in policy.entity_literals() {
+            if self.vocabulary.type_of(&literal) == Some(Type::Role) {
+                self.roles.insert(literal.id().unescaped().to_owned());
+            }
+            if let Err(message) = names::check(self.vocabulary, &literal) {
+                let inside = shown.find(&literal.to_string()).unwrap_or_default();
+                self.problems.push(Problem::at(file, at + inside, message));
+            }
+        }
+        self.rules.push(Rule {
+            id: policy.id().to_string(),
+            permits: about.effect == Effect::Permit,
+            file: file.0.to_owned(),
+            annotations,
+            approval,
+            text: shown,
+        });
+        self.mentions.push(mentions);
+        self.policies.push(policy);
+    }
 
-/// Line and column of a byte offset.
-fn place(text: &str, offset: usize) -> (usize, usize) {
-    let before = text
-        .get(..text.floor_char_boundary(offset))
-        .unwrap_or_default();
-    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    let column = before.get(line_start..).unwrap_or_default().chars().count();
-    (before.matches('\n').count() + 1, column + 1)
+    /// Strict validation; a warning (a policy that can never apply, a name that looks like another)
+    /// is as bad as an error, because the file does not do what it seems to do.
+    fn validate(&mut self) {
+        let all = match cedar_policy::PolicySet::from_policies(self.policies.iter().cloned()) {
+            Ok(all) => all,
+            Err(error) => {
+                self.problems
+                    .push(Problem::at(("", ""), 0, error.to_string()));
+                return;
+            }
+        };
+        let result = self
+            .vocabulary
+            .validator
+            .validate(&all, ValidationMode::Strict);
+        let owner = |id: &PolicyId| {
+            self.owners
+                .get(&id.to_string())
+                .copied()
+                .unwrap_or_default()
+        };
+        let errors = result
+            .validation_errors()
+            .map(|it| problem(owner(it.policy_id()), it));
+        let warnings = result
+            .validation_warnings()
+            .map(|it| problem(owner(it.policy_id()), it));
+        let found: Vec<Problem> = errors.chain(warnings).collect();
+        self.problems.extend(found);
+    }
 }
 
 fn version(files: &[(&str, &str)]) -> String {
@@ -319,44 +390,4 @@ fn version(files: &[(&str, &str)]) -> String {
         hasher.update(part.as_bytes());
     }
     hasher.finalize().to_hex().to_string()
-}
-
-fn read(path: &Path) -> Result<String, LoadError> {
-    let fail = |source| LoadError::Read {
-        path: path.to_path_buf(),
-        source,
-    };
-    // A link could lead to a file that others can change after it was checked.
-    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(flags)
-        .open(path)
-        .map_err(fail)?;
-    let metadata = file.metadata().map_err(fail)?;
-    if !metadata.is_file() {
-        return Err(fail(io::ErrorKind::InvalidInput.into()));
-    }
-    check_owner(path, &metadata)?;
-    let mut text = String::new();
-    let read = file
-        .take(FILE_BYTES_MAX + 1)
-        .read_to_string(&mut text)
-        .map_err(fail)?;
-    if read as u64 > FILE_BYTES_MAX {
-        return Err(LoadError::Large {
-            path: path.to_path_buf(),
-        });
-    }
-    Ok(text)
-}
-
-fn check_owner(path: &Path, metadata: &fs::Metadata) -> Result<(), LoadError> {
-    let ours = metadata.uid() == 0 || metadata.uid() == nix::unistd::geteuid().as_raw();
-    if ours && metadata.mode() & 0o022 == 0 {
-        return Ok(());
-    }
-    Err(LoadError::Exposed {
-        path: path.to_path_buf(),
-    })
 }

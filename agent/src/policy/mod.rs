@@ -5,17 +5,32 @@
 //! skips it, and a skipped `forbid` would widen access.
 #![forbid(unsafe_code)]
 
+pub mod annotations;
+mod cache;
+mod demand;
 mod entities;
 mod evaluate;
+pub mod explain;
+mod index;
+mod judge;
 mod load;
+pub mod matrix;
+mod mentions;
+mod message;
+mod names;
+mod problem;
+mod read;
 pub mod rights;
+mod scene;
 mod store;
 pub mod verdict;
+mod vocabulary;
 
-pub use evaluate::{Mode, Question, Usage, evaluate};
-pub use load::{LoadError, PolicySet, Problem, default_policy};
+pub use evaluate::{Demand, Mode, Question, Usage, decide, evaluate};
+pub use load::{PolicySet, Rule, default_policy};
+pub use problem::{LoadError, Problem};
 pub use store::Store;
-pub use verdict::{Denial, Hold, Limits, Permit, Terms, Verdict};
+pub use verdict::{Denial, Hold, Judgement, Limits, Permit, Terms, Verdict};
 
 #[cfg(test)]
 mod tests;

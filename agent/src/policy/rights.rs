@@ -1,7 +1,16 @@
 //! Who may ask for a role, decide about an ask, or operate the daemon: the same policies, other
 //! questions.
 
+use std::collections::BTreeSet;
+
+use super::annotations::terms;
+use super::demand::{Need, Target};
+use super::entities::Unfit;
+use super::evaluate::Question;
+use super::judge::{Court, Finding};
 use super::load::PolicySet;
+use super::message::{self, Told, owner};
+use super::scene::{Actor, Scene};
 use super::verdict::{Denial, Terms};
 use crate::identity::Principal;
 
@@ -39,11 +48,24 @@ pub struct Right {
 /// No policy permits it, or one forbids it.
 pub fn ask(
     policies: &PolicySet,
-    _principal: &Principal,
-    _role: &str,
-    _now: jiff::Timestamp,
+    principal: &Principal,
+    role: &str,
+    now: jiff::Timestamp,
 ) -> Result<(Right, Terms), Denial> {
-    Err(denied(policies))
+    let scene = Scene::plain(Actor::Workload(principal, &[]), "", now);
+    let permitting = settle(
+        policies,
+        &scene,
+        Need::new("ask", Target::Role(role.to_owned())),
+        || {
+            format!(
+                "ask for one of the roles in the policies, or {}",
+                owner(policies)
+            )
+        },
+    )?;
+    let terms = terms(&policies.annotations(&permitting));
+    Ok((right(policies, &permitting), terms))
 }
 
 /// May this person decide about this ask?
@@ -52,11 +74,19 @@ pub fn ask(
 /// No policy permits it, or one forbids it.
 pub fn approve(
     policies: &PolicySet,
-    _person: &Person,
-    _ask: &AskView<'_>,
-    _now: jiff::Timestamp,
+    person: &Person,
+    ask: &AskView<'_>,
+    now: jiff::Timestamp,
 ) -> Result<Right, Denial> {
-    Err(denied(policies))
+    let scene = Scene {
+        ask: Some(ask),
+        ..Scene::plain(Actor::Person(person), ask.account, now)
+    };
+    let permitting = settle(policies, &scene, Need::new("approve", Target::Ask), || {
+        let groups: Vec<&str> = ask.terms.approvers.iter().map(String::as_str).collect();
+        format!("a member of `{}` can decide", groups.join("`, `"))
+    })?;
+    Ok(right(policies, &permitting))
 }
 
 /// May this person operate: grant, revoke, extend, list everything?
@@ -65,17 +95,58 @@ pub fn approve(
 /// No policy permits it, or one forbids it.
 pub fn operate(
     policies: &PolicySet,
-    _person: &Person,
-    _now: jiff::Timestamp,
+    person: &Person,
+    now: jiff::Timestamp,
 ) -> Result<Right, Denial> {
-    Err(denied(policies))
+    let scene = Scene::plain(Actor::Person(person), "", now);
+    let need = Need::new("operate", Target::Host);
+    let permitting = settle(policies, &scene, need, || owner(policies))?;
+    Ok(right(policies, &permitting))
 }
 
-fn denied(policies: &PolicySet) -> Denial {
-    Denial {
-        policies: Vec::new(),
+/// May the principal of this question see the values of columns with this label?
+///
+/// # Errors
+/// No policy permits it, or one forbids it.
+pub fn unmask(policies: &PolicySet, question: &Question<'_>, label: &str) -> Result<Right, Denial> {
+    let scene = Scene::of(question);
+    let need = Need::new("unmask", Target::Label(label.to_owned()));
+    let needs = std::slice::from_ref(&need);
+    let permitting = settle(policies, &scene, need.clone(), || {
+        message::role_or_owner(policies, question, needs)
+    })?;
+    Ok(right(policies, &permitting))
+}
+
+/// The policies that permit, or the denial with what `next` says is to be done.
+fn settle(
+    policies: &PolicySet,
+    scene: &Scene<'_>,
+    need: Need,
+    next: impl FnOnce() -> String,
+) -> Result<BTreeSet<usize>, Denial> {
+    let needs = [need];
+    let approved = scene.approved;
+    let findings = Court::new(policies, scene, &needs).and_then(|court| court.judge(approved));
+    let findings = findings.unwrap_or_else(|Unfit| vec![Finding::default()]);
+    match findings.as_slice() {
+        [finding] if finding.is_permitted() => Ok(finding.permitted_by.clone()),
+        [..] => {
+            let forbidding = findings.iter().flat_map(|it| &it.forbidden_by);
+            let forbidding: BTreeSet<usize> = forbidding.copied().collect();
+            Err(Denial {
+                message: Told::new(policies, scene, &needs, &findings).denied(&next()),
+                policies: policies.ids(&forbidding),
+                policy_version: policies.version().to_owned(),
+                kill: false,
+            })
+        }
+    }
+}
+
+fn right(policies: &PolicySet, permitting: &BTreeSet<usize>) -> Right {
+    Right {
+        policies: policies.ids(permitting),
         policy_version: policies.version().to_owned(),
-        message: "no policy permits it".to_owned(),
-        kill: false,
     }
 }

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arc_swap::ArcSwap;
 use prometheus::{IntGauge, Registry};
 
-use super::load::{LoadError, PolicySet};
+use super::load::PolicySet;
+use super::problem::LoadError;
 use crate::telemetry::ErrorChain;
 
 /// Holds the policies in force and replaces them as a whole.

@@ -15,6 +15,75 @@ pub enum Verdict {
     Deny(Denial),
 }
 
+/// A verdict without its operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Judgement {
+    Allow {
+        /// The policies that permit, sorted.
+        policies: Vec<String>,
+        limits: Limits,
+        /// What would have been said if the scope did more than observe.
+        observed: Option<Denial>,
+    },
+    Hold {
+        terms: Terms,
+        /// The policies that would allow, or would no longer forbid, sorted.
+        policies: Vec<String>,
+        message: String,
+    },
+    Deny(Denial),
+}
+
+impl Judgement {
+    /// `allow`, `hold` or `deny`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Allow { .. } => "allow",
+            Self::Hold { .. } => "hold",
+            Self::Deny(_) => "deny",
+        }
+    }
+
+    /// The policies that decided, sorted.
+    #[must_use]
+    pub fn policies(&self) -> &[String] {
+        match self {
+            Self::Allow { policies, .. } | Self::Hold { policies, .. } => policies,
+            Self::Deny(denial) => &denial.policies,
+        }
+    }
+
+    pub(super) fn about(&self, operation: Operation, policy_version: &str) -> Verdict {
+        let policy_version = policy_version.to_owned();
+        match self.clone() {
+            Self::Allow {
+                policies,
+                limits,
+                observed,
+            } => Verdict::Allow(Permit {
+                operation,
+                policies,
+                policy_version,
+                limits,
+                observed,
+            }),
+            Self::Hold {
+                terms,
+                policies,
+                message,
+            } => Verdict::Hold(Hold {
+                operation,
+                terms,
+                policies,
+                policy_version,
+                message,
+            }),
+            Self::Deny(denial) => Verdict::Deny(denial),
+        }
+    }
+}
+
 /// What a permit bounds. The smallest of what the permitting policies say; `None` is no bound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
@@ -31,13 +100,37 @@ pub struct Terms {
     /// `@approvers`: groups; one member of any of them counts. Of several policies, all their
     /// groups are listed and each vote must come from one of them.
     pub approvers: BTreeSet<String>,
-    /// `@approvals`: people who must approve, at least 1.
+    /// `@approvals`: people who must approve; 0 only with [`Terms::breakglass`].
     pub approvals: u32,
     /// `@wait`: after it nobody's approval helps.
     pub wait: Duration,
     /// `@freeze`: the caller's cgroup is frozen meanwhile.
     pub freeze: bool,
+    /// `@breakglass`: nobody needs to approve, and everybody is told.
+    pub breakglass: bool,
+    /// `@for`: the longest that a grant of the role may last; `None` is no bound.
+    pub longest: Option<Duration>,
 }
+
+/// What holds when policies say nothing: one member of [`DEFAULT_APPROVERS`] within an hour.
+impl Default for Terms {
+    fn default() -> Self {
+        Self {
+            approvers: BTreeSet::from([DEFAULT_APPROVERS.to_owned()]),
+            approvals: 1,
+            wait: DEFAULT_WAIT,
+            freeze: false,
+            breakglass: false,
+            longest: None,
+        }
+    }
+}
+
+/// The group that decides where no policy has `@approvers`.
+pub const DEFAULT_APPROVERS: &str = "snowfence-approvers";
+
+/// How long a decision may take where no policy has `@wait`: drivers bear an hour.
+pub const DEFAULT_WAIT: Duration = Duration::from_hours(1);
 
 /// A question that waits for a person. It keeps the operation, so that what is approved is what
 /// was asked.
@@ -54,22 +147,6 @@ pub struct Hold {
 }
 
 impl Hold {
-    pub(super) const fn new(
-        operation: Operation,
-        terms: Terms,
-        policies: Vec<String>,
-        policy_version: String,
-        message: String,
-    ) -> Self {
-        Self {
-            operation,
-            terms,
-            policies,
-            policy_version,
-            message,
-        }
-    }
-
     #[must_use]
     pub const fn operation(&self) -> &Operation {
         &self.operation
@@ -93,21 +170,6 @@ pub struct Permit {
 }
 
 impl Permit {
-    pub(super) const fn new(
-        operation: Operation,
-        policies: Vec<String>,
-        policy_version: String,
-        limits: Limits,
-    ) -> Self {
-        Self {
-            operation,
-            policies,
-            policy_version,
-            limits,
-            observed: None,
-        }
-    }
-
     /// What the upstream and we ourselves must enforce.
     #[must_use]
     pub const fn limits(&self) -> Limits {
@@ -146,12 +208,13 @@ impl Permit {
 impl Permit {
     /// A permit that no policy gave, for the tests of the stages behind policy.
     pub(crate) fn for_test(operation: Operation) -> Self {
-        Self::new(
+        Self {
             operation,
-            vec!["test".to_owned()],
-            "0".to_owned(),
-            Limits::default(),
-        )
+            policies: vec!["test".to_owned()],
+            policy_version: "0".to_owned(),
+            limits: Limits::default(),
+            observed: None,
+        }
     }
 }
 

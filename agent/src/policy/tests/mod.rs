@@ -397,7 +397,7 @@ struct Case {
 
 #[tokio::test]
 async fn the_shipped_pack_answers_its_cases() {
-    let cases = include_str!("../../../policies/cases/read-only-agent.toml");
+    let cases = include_str!("../../../../policies/cases/read-only-agent.toml");
     let cases: Cases = toml::from_str(cases).unwrap();
     let (policies, analyst) = (parse(default_policy()), Analyst::new().unwrap());
     for case in cases.case {
@@ -456,7 +456,7 @@ fn the_matrix_of_the_shipped_pack_is_as_reviewed() {
         }
     }
     insta::with_settings!({
-        snapshot_path => "../../../policies",
+        snapshot_path => "../../../../policies",
         prepend_module_to_snapshot => false,
         omit_expression => true,
     }, {
