@@ -1,7 +1,7 @@
 //! `cargo xtask fuzz`: looks for inputs for which what must hold does not (`tests/fuzz`).
 //!
-//! libFuzzer is linked by the crate `libfuzzer-sys`, and its counters are put in by the stable
-//! compiler itself: nothing has to be installed but a C++ compiler.
+//! libFuzzer comes with the crate `libfuzzer-sys`, and its counters are put in by the stable compiler
+//! itself (`tests/fuzz/instrument`): nothing has to be installed but a C++ compiler.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -57,15 +57,6 @@ impl Target {
 /// Enough in `ci` to run what the corpus leads to, and short beside the rest of it.
 const CI_SECONDS: u64 = 12;
 
-/// Counters at every edge and comparisons traced, as libFuzzer reads them.
-const INSTRUMENTATION: [&str; 5] = [
-    "-Cpasses=sancov-module",
-    "-Cllvm-args=-sanitizer-coverage-level=4",
-    "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
-    "-Cllvm-args=-sanitizer-coverage-pc-table",
-    "-Cllvm-args=-sanitizer-coverage-trace-compares",
-];
-
 /// One input may take so long before it is a finding: the build has checks in it and shares the
 /// machine.
 const INPUT_SECONDS_MAX: u64 = 20;
@@ -95,11 +86,8 @@ pub(crate) fn ci() -> Result<()> {
     })
 }
 
-/// Builds the targets in a directory of their own: everything in it is instrumented. Where they are
-/// is given back.
+/// Builds the targets, and tells where they are.
 fn build() -> Result<PathBuf> {
-    let triple = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
-    let dir = dir();
     let mut cargo = shell::cargo();
     cargo.args([
         "build",
@@ -109,12 +97,12 @@ fn build() -> Result<PathBuf> {
         "--features",
         "libfuzzer",
     ]);
-    // Naming the target keeps build scripts and macros without instrumentation.
-    cargo.args(["--profile", "fuzz", "--target", &triple, "--target-dir"]);
-    cargo.arg(&dir);
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", INSTRUMENTATION.join("\u{1f}"));
+    cargo.env(
+        "RUSTC_WORKSPACE_WRAPPER",
+        layout::tests().join("fuzz/instrument"),
+    );
     shell::run(&mut cargo).context("cannot build the fuzz targets; they need a C++ compiler")?;
-    Ok(dir.join(triple).join("fuzz"))
+    Ok(layout::target().join("debug"))
 }
 
 fn dir() -> PathBuf {

@@ -134,6 +134,28 @@ impl PolicySet {
         })
     }
 
+    /// The same policies with the labels of this file in place of their own.
+    ///
+    /// # Errors
+    /// With everything that is wrong with the file, at once.
+    pub fn with_labels(self, name: &str, text: &str) -> Result<Self, LoadError> {
+        let labels = Labels::parse(text).map_err(|findings| {
+            let problems = findings.into_iter();
+            let problems = problems.map(|it| Problem::at((name, text), it.offset, it.message));
+            LoadError::Invalid {
+                problems: problems.collect(),
+            }
+        })?;
+        let replaced = version(&[("", &self.version), (LABELS_FILE, text)]);
+        Ok(Self {
+            labels,
+            version: replaced,
+            // What was judged with other labels is not known of these.
+            verdicts: Verdicts::default(),
+            ..self
+        })
+    }
+
     /// BLAKE3 over the files' names and contents, in hexadecimal.
     #[must_use]
     pub fn version(&self) -> &str {

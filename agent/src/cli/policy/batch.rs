@@ -205,7 +205,7 @@ async fn respond(question: &Question, batch: &Batch, analyst: &Analyst) -> Resul
     // Without facts the daemon refuses the statement; the judgement above says so, too.
     let facts = found
         .unwrap_or_else(|| Facts::opaque("OPAQUE".to_owned(), "analysis failed or took too long"));
-    let mut answer = Answer::new(&facts, judgement.as_ref());
+    let mut answer = Answer::new(&facts, judgement.as_deref());
     answer.id = question.id.as_deref();
     Ok(serde_json::to_string(&answer)?)
 }

@@ -8,11 +8,11 @@ use clap::Args;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::judge::{Asker, Caller, Judgement, session};
+use super::judge::{self, Asker, Caller, session};
 use super::sources::{Dir, catalog, read, runtime};
 use crate::cli::Misuse;
 use crate::cli::output::{Output, Tone};
-use crate::policy::{PolicySet, Usage};
+use crate::policy::{Judgement, PolicySet, Usage};
 use crate::sql::{Analyst, Context};
 
 /// A case file is written by people.
@@ -102,7 +102,7 @@ struct Outcome {
 impl Test {
     pub(super) fn run(self, output: &mut Output<'_>) -> Result<()> {
         let dir = self.dir.find()?;
-        let policies = PolicySet::load(&dir)?;
+        let policies = PolicySet::read_unchecked(&dir)?;
         let files = if self.files.is_empty() {
             case_files(&dir)?
         } else {
@@ -160,7 +160,7 @@ fn run_file(
     }
     let outcomes = file.case.into_iter().map(|case| {
         let name = case.name.clone();
-        let judged = runtime.block_on(judge(&case, policies, analyst, &context))?;
+        let judged = runtime.block_on(answer(&case, policies, analyst, &context))?;
         Ok(Outcome {
             file: path.display().to_string(),
             problems: case.compare(&judged),
@@ -170,12 +170,12 @@ fn run_file(
     outcomes.collect()
 }
 
-async fn judge(
+async fn answer(
     case: &Case,
     policies: &PolicySet,
     analyst: &Analyst,
     context: &Context,
-) -> Result<Judgement> {
+) -> Result<Arc<Judgement>> {
     let asker = case.asker();
     match (&case.sql, &case.login) {
         (Some(sql), None) => {
@@ -190,7 +190,7 @@ async fn judge(
             let facts = analyst.facts(sql, &context).await;
             Ok(asker.statement(policies, facts.as_ref(), &context.session))
         }
-        (None, Some(credential)) => asker.login(policies, credential),
+        (None, Some(credential)) => Ok(asker.login(policies, credential)),
         _ => bail!(Misuse(format!(
             "case `{}`: one of `sql` and `login`",
             case.name
@@ -240,23 +240,18 @@ impl Case {
                 problems.push(format!("{what} must be {expected}, is {found}"));
             }
         };
-        check(
-            "verdict",
-            self.verdict.clone(),
-            judged.verdict.name().to_owned(),
-        );
+        check("verdict", self.verdict.clone(), judged.name().to_owned());
         let list = |names: &[String]| {
             let mut names = names.to_vec();
             names.sort();
             format!("[{}]", names.join(", "))
         };
         if let Some(policies) = &self.policies {
-            check("policies", list(policies), list(&judged.policies));
+            check("policies", list(policies), list(judged.policies()));
         }
         if let Some(approvers) = &self.approvers {
-            let terms = judged
-                .terms
-                .iter()
+            let terms = judge::terms(judged)
+                .into_iter()
                 .flat_map(|terms| terms.approvers.clone());
             check(
                 "approvers",
@@ -265,11 +260,11 @@ impl Case {
             );
         }
         if let Some(rows) = self.max_rows {
-            let found = judged.limits.max_rows;
+            let found = judge::limits(judged).max_rows;
             let found = found.map_or_else(|| "without limit".to_owned(), |it| it.to_string());
             check("max_rows", rows.to_string(), found);
         }
-        let message = judged.message.as_deref().unwrap_or_default();
+        let message = judge::message(judged).unwrap_or_default();
         let expected = self.message.as_deref().unwrap_or_default();
         if !message.contains(expected) {
             problems.push(format!("the message must tell `{expected}`"));

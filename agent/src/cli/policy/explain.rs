@@ -1,22 +1,23 @@
 //! `snowfence policy explain`.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 
 use super::batch::{self, Batch, Judge};
 use super::facts::{analyse, list, print, row};
-use super::judge::{Asker, Caller, Judgement, Word};
-use super::named::Named;
-use super::sources::{Around, DirFlag};
-use super::view::{AccessView, Answer};
+use super::judge::{self, Asker, Caller};
+use super::sources::{Around, DirFlag, labelled};
+use super::view::Answer;
 use crate::cli::output::{Output, Tone};
-use crate::policy::PolicySet;
+use crate::policy::explain::{Change, Explained, Explanation, explain};
+use crate::policy::{Demand, Judgement, Terms};
+use crate::sql::Facts;
 use crate::sql::facts::Lineage;
-use crate::sql::{Facts, SessionState};
 
 /// Shows how a statement is judged, by which policies, and what would change the answer.
 #[derive(Debug, Args)]
@@ -31,6 +32,9 @@ pub(in crate::cli) struct Explain {
     caller: Caller,
     #[command(flatten)]
     dir: DirFlag,
+    /// The labels of columns, in place of `labels.toml` beside the policies
+    #[arg(long, value_name = "FILE")]
+    labels: Option<PathBuf>,
     #[command(flatten)]
     around: Around,
     /// Prints JSON
@@ -40,27 +44,31 @@ pub(in crate::cli) struct Explain {
 
 /// Everything that is said of one statement.
 #[derive(Serialize)]
-struct Explanation<'a> {
+struct Said<'a> {
     #[serde(flatten)]
     answer: Answer<'a>,
-    decisions: Vec<Decision>,
-    changes: Vec<String>,
+    decisions: Vec<Decision<'a>>,
+    changes: &'a [String],
 }
 
-/// One access, judged as if it were all that the statement does.
-#[derive(Debug, Serialize)]
-struct Decision {
-    #[serde(flatten)]
-    access: AccessView,
-    verdict: &'static str,
-    policies: Vec<String>,
+/// What the policies say of one access.
+#[derive(Serialize)]
+struct Decision<'a> {
+    action: &'static str,
+    #[serde(rename = "type")]
+    entity: &'static str,
+    object: &'a str,
+    permitted: bool,
+    permitted_by: &'a [String],
+    forbidden_by: &'a [String],
+    failed: &'a [String],
+    labels: &'a BTreeSet<String>,
 }
 
 impl Explain {
     pub(super) fn run(self, output: &mut Output<'_>) -> Result<()> {
         let context = self.around.context()?;
-        let dir = self.dir.find()?;
-        let policies = PolicySet::load(&dir)?;
+        let policies = labelled(&self.dir.find()?, self.labels.as_deref())?;
         let asker = Asker::from(self.caller);
         if self.batch {
             let policies = Arc::new(policies);
@@ -69,167 +77,157 @@ impl Explain {
             return batch::run(std::io::stdin(), &batch, output);
         }
         let facts = analyse(&batch::statement(self.sql.unwrap_or_default())?, &context)?;
-        let case = Case {
-            policies: &policies,
-            asker: &asker,
-            facts: &facts,
-            session: &context.session,
-        };
-        let judgement = case.judge(&asker, &facts);
-        let roles = Named::in_dir(&dir).context("reading which roles there are")?;
-        let explanation = Explanation {
-            answer: Answer::new(&facts, Some(&judgement)),
-            decisions: case.decisions(),
-            changes: case.changes(&judgement, &roles.of("Role")),
-        };
+        let question = asker.question(Some(&facts), &context.session);
+        let explanation = explain(&policies, &question, Demand::Statement(&facts));
+        let changes = changes(&explanation, &facts);
         if self.json {
-            return output.json(&explanation);
-        }
-        show(&facts, &judgement, &explanation, output)
-    }
-}
-
-struct Case<'a> {
-    policies: &'a PolicySet,
-    asker: &'a Asker,
-    facts: &'a Facts,
-    session: &'a SessionState,
-}
-
-impl Case<'_> {
-    fn judge(&self, asker: &Asker, facts: &Facts) -> Judgement {
-        asker.statement(self.policies, Some(facts), self.session)
-    }
-
-    fn decisions(&self) -> Vec<Decision> {
-        let mut decisions: Vec<Decision> = self
-            .facts
-            .accesses
-            .iter()
-            .map(|access| {
-                let alone = Facts {
-                    effects: BTreeSet::from([access.effect]),
-                    accesses: BTreeSet::from([access.clone()]),
-                    // Filtering by a labelled column is judged for the statement, below.
-                    predicates: BTreeSet::new(),
-                    ..self.facts.clone()
-                };
-                let judgement = self.judge(self.asker, &alone);
-                Decision {
-                    access: AccessView::new(access),
-                    verdict: judgement.verdict.name(),
-                    policies: judgement.policies,
-                }
-            })
-            .collect();
-        decisions.sort_by(|a, b| a.access.cmp(&b.access));
-        decisions
-    }
-
-    /// What would lead to another answer, found by trying it.
-    fn changes(&self, judgement: &Judgement, roles: &[&str]) -> Vec<String> {
-        if judgement.verdict == Word::Allow {
-            return Vec::new();
-        }
-        let mut changes = Vec::new();
-        if let Some(terms) = &judgement.terms {
-            let groups: Vec<&str> = terms.approvers.iter().map(String::as_str).collect();
-            let people = if terms.approvals == 1 {
-                "person"
-            } else {
-                "people"
-            };
-            changes.push(format!(
-                "approval by {} {people} of {} within {:#}",
-                terms.approvals,
-                groups.join(", "),
-                jiff::SignedDuration::try_from(terms.wait).unwrap_or(jiff::SignedDuration::MAX)
-            ));
-        }
-        for role in roles.iter().filter(|role| !self.asker.has_role(role)) {
-            let with = self.judge(&self.asker.with_role(role), self.facts);
-            let outcome = match with.verdict {
-                Word::Allow => "allows it",
-                Word::Hold if judgement.verdict == Word::Deny => "lets it wait for approval",
-                Word::Hold | Word::Deny => continue,
-            };
-            changes.push(format!(
-                "the role `{role}` {outcome}: snowfence ask {role} --for 30m --reason \"…\""
-            ));
-        }
-        self.name_changes(&mut changes);
-        if changes.is_empty() {
-            changes.push(match judgement.policies.as_slice() {
-                [] => "no approval and no role: a policy must permit it".to_owned(),
-                forbid => format!("no approval and no role: {} forbids it", forbid.join(", ")),
+            return output.json(&Said {
+                answer: Answer::new(&facts, Some(&explanation.judgement)),
+                decisions: explanation.accesses.iter().map(decision).collect(),
+                changes: &changes,
             });
         }
-        changes
+        show(&facts, &explanation, &changes, output)
     }
+}
 
-    /// What the statement's author can write in another way.
-    fn name_changes(&self, changes: &mut Vec<String>) {
-        for access in &self.facts.accesses {
-            let object = &access.object;
-            if let Some(name) = &object.name
-                && name.parts().len() < object.kind.depth()
-            {
-                changes.push(format!(
-                    "the whole name of `{name}`, in the statement or by --database and --schema"
-                ));
-            }
+fn decision(explained: &Explained) -> Decision<'_> {
+    Decision {
+        action: explained.action,
+        entity: explained.kind,
+        object: &explained.name,
+        permitted: explained.permitted,
+        permitted_by: &explained.permitted_by,
+        forbidden_by: &explained.forbidden_by,
+        failed: &explained.failed,
+        labels: &explained.labels,
+    }
+}
+
+/// What would lead to another answer, one line each.
+fn changes(explanation: &Explanation, facts: &Facts) -> Vec<String> {
+    if matches!(explanation.judgement, Judgement::Allow { .. }) {
+        return Vec::new();
+    }
+    let mut changes: Vec<String> = explanation.changes.iter().map(change).collect();
+    if let Some(obscurity) = &facts.obscurity {
+        changes.push(format!("a statement that is understood: {obscurity}"));
+    }
+    let unknown = matches!(facts.lineage, Lineage::Unknown(_));
+    if unknown && !facts.missing.is_empty() {
+        changes.push("a catalog that lists what is missing in it: --catalog".to_owned());
+    }
+    if changes.is_empty() {
+        changes.push("nothing".to_owned());
+    }
+    changes
+}
+
+fn change(change: &Change) -> String {
+    match change {
+        Change::Approval { terms, policies } => {
+            format!(
+                "approval by {}, says {}",
+                people(terms),
+                policies.join(", ")
+            )
         }
-        if let Some(obscurity) = &self.facts.obscurity {
-            changes.push(format!("a statement that is understood: {obscurity}"));
+        Change::Role { role, terms } => format!(
+            "the role `{role}`, given by {}: snowfence ask {role} --for 30m --reason \"…\"",
+            people(terms)
+        ),
+        Change::FullName { name } => {
+            format!("the whole name of `{name}`, in the statement or by --database and --schema")
         }
-        let unknown = matches!(self.facts.lineage, Lineage::Unknown(_));
-        if unknown && !self.facts.missing.is_empty() {
-            changes.push("a catalog that lists what is missing in it: --catalog".to_owned());
+        Change::Without { policies } => {
+            format!(
+                "neither approval nor role while {} forbids it",
+                policies.join(", ")
+            )
         }
-        changes.dedup();
+        Change::Permit { missing } => {
+            let missing = missing
+                .iter()
+                .map(|(action, kind, name)| format!("{action} on {kind} {name}"));
+            let missing: Vec<String> = missing.collect();
+            format!("a policy that permits {}", missing.join(", "))
+        }
+    }
+}
+
+/// `2 of data-stewards, security within 30m`.
+fn people(terms: &Terms) -> String {
+    let groups: Vec<&str> = terms.approvers.iter().map(String::as_str).collect();
+    let wait = jiff::SignedDuration::try_from(terms.wait).unwrap_or(jiff::SignedDuration::MAX);
+    match terms.approvals {
+        0 => "nobody, though everybody is told".to_owned(),
+        count => format!("{count} of {} within {wait:#}", groups.join(", ")),
     }
 }
 
 fn show(
     facts: &Facts,
-    judgement: &Judgement,
-    explanation: &Explanation<'_>,
+    explanation: &Explanation,
+    changes: &[String],
     output: &mut Output<'_>,
 ) -> Result<()> {
-    let tone = match judgement.verdict {
-        Word::Allow => Tone::Good,
-        Word::Hold | Word::Deny => Tone::Bad,
+    let judgement = &explanation.judgement;
+    let tone = match judgement {
+        Judgement::Allow { .. } => Tone::Good,
+        Judgement::Hold { .. } | Judgement::Deny(_) => Tone::Bad,
     };
-    let word = output.paint(tone, judgement.verdict.name());
-    let mut rows = vec![row("verdict", &word)];
-    rows.extend(judgement.message.as_deref().map(|it| row("", it)));
-    if judgement.verdict == Word::Allow {
-        list("policies", &judgement.policies, &mut rows);
-    }
-    if let Some(rows_max) = judgement.limits.max_rows {
+    let mut rows = vec![row("verdict", &output.paint(tone, judgement.name()))];
+    rows.extend(judge::message(judgement).map(|it| row("", it)));
+    list("policies", judgement.policies(), &mut rows);
+    let limits = judge::limits(judgement);
+    if let Some(rows_max) = limits.max_rows {
         rows.push(row("rows at most", &rows_max.to_string()));
     }
-    if let Some(timeout) = judgement.limits.timeout {
+    if let Some(timeout) = limits.timeout {
         let timeout = jiff::SignedDuration::try_from(timeout)?;
         rows.push(row("runs at most", &format!("{timeout:#}")));
     }
-    list("what would change it", &explanation.changes, &mut rows);
+    list("what would change it", changes, &mut rows);
     output.table(&rows)?;
     output.line("")?;
-    let mut table = vec![
-        ["access", "to", "verdict", "policies"]
-            .map(str::to_owned)
-            .to_vec(),
-    ];
-    for decision in &explanation.decisions {
-        table.push(vec![
-            decision.access.action.to_owned(),
-            decision.access.resource(),
-            decision.verdict.to_owned(),
-            decision.policies.join(", "),
-        ]);
-    }
+    let titles = ["access", "to", "labels", "answer", "policies"];
+    let mut table = vec![titles.map(str::to_owned).to_vec()];
+    table.extend(explanation.accesses.iter().map(|access| {
+        let labels: Vec<&str> = access.labels.iter().map(String::as_str).collect();
+        vec![
+            access.action.to_owned(),
+            format!("{} {}", access.kind, access.name),
+            labels.join(", "),
+            answer(access).to_owned(),
+            deciding(access),
+        ]
+    }));
     output.table(&table)?;
     output.line("")?;
     print(facts, output)
+}
+
+fn answer(access: &Explained) -> &'static str {
+    if access.permitted {
+        "permitted"
+    } else if !access.whole {
+        "name is not whole"
+    } else if !access.failed.is_empty() {
+        "failed"
+    } else if access.forbidden_by.is_empty() {
+        "not permitted"
+    } else {
+        "forbidden"
+    }
+}
+
+fn deciding(access: &Explained) -> String {
+    let deciding = if !access.failed.is_empty() {
+        &access.failed
+    } else if access.forbidden_by.is_empty() {
+        &access.permitted_by
+    } else {
+        &access.forbidden_by
+    };
+    deciding.join(", ")
 }

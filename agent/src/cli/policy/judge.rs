@@ -1,12 +1,15 @@
 //! One statement judged as the daemon would, with everything around it said by flags or by a case.
 
-use anyhow::Result;
+use std::sync::Arc;
+
 use clap::Args;
 use jiff::Timestamp;
 
 use crate::identity::{Principal, User, Workload};
-use crate::policy::{Limits, Mode, PolicySet, Question, Terms, Usage, Verdict, evaluate, rights};
-use crate::snowflake::{Login, Operation, Query, RequestId};
+use crate::policy::{
+    Demand, Denial, Judgement, Limits, Mode, PolicySet, Question, Terms, Usage, decide,
+};
+use crate::sql::context::NO_SESSION;
 use crate::sql::name::ObjectName;
 use crate::sql::{Facts, SessionState};
 
@@ -53,38 +56,8 @@ pub(super) struct Asker {
     client: String,
     roles: Vec<String>,
     pub(super) usage: Usage,
-    pub(super) approved: bool,
+    approved: bool,
     now: Timestamp,
-}
-
-/// A verdict without the operation that it is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Judgement {
-    pub(super) verdict: Word,
-    /// Those that permitted, that would allow, or that forbade.
-    pub(super) policies: Vec<String>,
-    /// What the client is told; `None` when it is allowed.
-    pub(super) message: Option<String>,
-    pub(super) limits: Limits,
-    /// Who must say yes, when it is held.
-    pub(super) terms: Option<Terms>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Word {
-    Allow,
-    Hold,
-    Deny,
-}
-
-impl Word {
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::Allow => "allow",
-            Self::Hold => "hold",
-            Self::Deny => "deny",
-        }
-    }
 }
 
 impl From<Caller> for Asker {
@@ -141,79 +114,16 @@ impl Asker {
         asker
     }
 
-    pub(super) fn has_role(&self, role: &str) -> bool {
-        self.roles.iter().any(|held| held == role)
-    }
-
-    /// Judges a statement; without facts it is one whose analysis failed.
-    pub(super) fn statement(
-        &self,
-        policies: &PolicySet,
-        facts: Option<&Facts>,
-        session: &SessionState,
-    ) -> Judgement {
-        // Nothing judges the text: the facts say all that policy may know of it.
-        let operation = Operation::Query(Box::new(Query {
-            request_id: RequestId("offline".to_owned()),
-            text: String::new(),
-            describe_only: false,
-            asynchronous: false,
-            sequence_id: None,
-            query_submission_time: None,
-            parameters: Vec::new(),
-            bindings: None,
-            query_context: None,
-            is_internal: false,
-            retry_count: 0,
-        }));
-        self.judge(policies, None, facts, session, operation)
-    }
-
-    /// Judges a login with a credential.
-    pub(super) fn login(&self, policies: &PolicySet, credential: &str) -> Result<Judgement> {
-        let operation = Operation::Login(Box::new(Login {
-            user: None,
-            account: None,
-            database: None,
-            schema: None,
-            warehouse: None,
-            role: None,
-            client_app_id: self.client.clone(),
-            client_app_version: String::new(),
-            client_environment: serde_json::value::to_raw_value(&serde_json::Map::new())?,
-            session_parameters: Vec::new(),
-            authenticator: "SNOWFLAKE".to_owned(),
-        }));
-        let session = SessionState::default();
-        Ok(self.judge(policies, Some(credential), None, &session, operation))
-    }
-
-    /// May the caller ask for this role? It waits for people, as a held statement does.
-    pub(super) fn role(&self, policies: &PolicySet, role: &str) -> Judgement {
-        match rights::ask(policies, &self.principal, role, self.now) {
-            Ok((right, terms)) => Judgement {
-                verdict: Word::Hold,
-                policies: right.policies,
-                message: None,
-                limits: Limits::default(),
-                terms: Some(terms),
-            },
-            Err(denial) => Verdict::Deny(denial).into(),
-        }
-    }
-
-    fn judge(
-        &self,
-        policies: &PolicySet,
-        credential: Option<&str>,
-        facts: Option<&Facts>,
-        session: &SessionState,
-        operation: Operation,
-    ) -> Judgement {
-        let question = Question {
+    /// The caller's question about a statement, or about a login with a credential.
+    pub(super) fn question<'a>(
+        &'a self,
+        facts: Option<&'a Facts>,
+        session: &'a SessionState,
+    ) -> Question<'a> {
+        Question {
             principal: &self.principal,
             account: &self.account,
-            credential,
+            credential: None,
             client: &self.client,
             facts,
             session,
@@ -222,36 +132,61 @@ impl Asker {
             approved: self.approved,
             mode: Mode::Enforce,
             now: self.now,
+        }
+    }
+
+    /// Judges a statement; without facts it is one whose analysis failed, which the daemon refuses.
+    pub(super) fn statement(
+        &self,
+        policies: &PolicySet,
+        facts: Option<&Facts>,
+        session: &SessionState,
+    ) -> Arc<Judgement> {
+        match facts {
+            Some(facts) => {
+                let question = self.question(Some(facts), session);
+                decide(policies, &question, Demand::Statement(facts))
+            }
+            None => Arc::new(Judgement::Deny(Denial {
+                policies: Vec::new(),
+                policy_version: policies.version().to_owned(),
+                message: "denied: the statement was not analysed".to_owned(),
+                kill: false,
+            })),
+        }
+    }
+
+    /// Judges a login with a credential.
+    pub(super) fn login(&self, policies: &PolicySet, credential: &str) -> Arc<Judgement> {
+        let question = Question {
+            credential: Some(credential),
+            ..self.question(None, &NO_SESSION)
         };
-        evaluate(policies, &question, operation).into()
+        decide(policies, &question, Demand::Login)
     }
 }
 
-impl From<Verdict> for Judgement {
-    fn from(verdict: Verdict) -> Self {
-        match verdict {
-            Verdict::Allow(permit) => Self {
-                verdict: Word::Allow,
-                policies: permit.policies().to_vec(),
-                message: None,
-                limits: permit.limits(),
-                terms: None,
-            },
-            Verdict::Hold(hold) => Self {
-                verdict: Word::Hold,
-                message: Some(hold.message),
-                policies: hold.policies,
-                limits: Limits::default(),
-                terms: Some(hold.terms),
-            },
-            Verdict::Deny(denial) => Self {
-                verdict: Word::Deny,
-                policies: denial.policies,
-                message: Some(denial.message),
-                limits: Limits::default(),
-                terms: None,
-            },
-        }
+/// What the client is told; `None` when it is allowed.
+pub(super) fn message(judgement: &Judgement) -> Option<&str> {
+    match judgement {
+        Judgement::Allow { .. } => None,
+        Judgement::Hold { message, .. } => Some(message),
+        Judgement::Deny(denial) => Some(&denial.message),
+    }
+}
+
+pub(super) fn limits(judgement: &Judgement) -> Limits {
+    match judgement {
+        Judgement::Allow { limits, .. } => *limits,
+        Judgement::Hold { .. } | Judgement::Deny(_) => Limits::default(),
+    }
+}
+
+/// Who must say yes, when it is held.
+pub(super) fn terms(judgement: &Judgement) -> Option<&Terms> {
+    match judgement {
+        Judgement::Hold { terms, .. } => Some(terms),
+        Judgement::Allow { .. } | Judgement::Deny(_) => None,
     }
 }
 

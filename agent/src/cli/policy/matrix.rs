@@ -7,15 +7,16 @@ use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::judge::{Asker, Judgement};
+use super::judge::Asker;
 use super::named::Named;
 use super::sources::Dir;
 use crate::cli::Misuse;
 use crate::cli::output::Output;
 use crate::policy::PolicySet;
-use crate::sql::facts::{Access, Lineage, Object, ObjectKind};
+use crate::policy::matrix::{Row, matrix};
+use crate::sql::context::NO_SESSION;
+use crate::sql::facts::{Object, ObjectKind};
 use crate::sql::name::ObjectName;
-use crate::sql::{Effect, Facts, SessionState};
 
 /// Stands for every workload that no policy names.
 const OTHER: &str = "(any other)";
@@ -48,8 +49,8 @@ pub(in crate::cli) struct Matrix {
     json: bool,
 }
 
-/// One answer. The account, which has no name of its own here, is `Account`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+/// One answer.
+#[derive(Clone, Debug, Serialize)]
 struct Cell {
     principal: String,
     action: &'static str,
@@ -61,34 +62,34 @@ struct Cell {
 impl Matrix {
     pub(super) fn run(self, output: &mut Output<'_>) -> Result<()> {
         let dir = self.dir.find()?;
-        let policies = PolicySet::load(&dir)?;
-        let named = Named::in_dir(&dir)?;
-        let objects = objects(&named, &self.object)?;
+        let policies = PolicySet::read_unchecked(&dir)?;
+        let named = Named::of(&policies)?;
+        let objects: Vec<Object> = objects(&named, &self.object)?.into_iter().collect();
         let mut cells = Vec::new();
-        for (principal, asker) in principals(&named, &self.workload, self.at) {
-            let mut add = |action, object: String, judged: Judgement| {
+        for (principal, asker) in principals(&policies, &named, &self.workload, self.at) {
+            let mut add = |row: Row| {
                 cells.push(Cell {
                     principal: principal.clone(),
-                    action,
-                    object,
-                    verdict: judged.verdict.name(),
-                    policies: judged.policies,
+                    action: row.action,
+                    object: shown(row.kind, &row.object),
+                    verdict: row.verdict,
+                    policies: row.policies,
                 });
             };
-            let credentials = named.of("Credential");
-            for credential in credentials.into_iter().chain([ANY]) {
-                let object = format!("Credential {credential}");
-                add("login", object, asker.login(&policies, credential)?);
+            for credential in named.all("Credential").into_iter().chain([ANY]) {
+                let judgement = asker.login(&policies, credential);
+                add(Row {
+                    action: "login",
+                    kind: "Credential",
+                    object: credential.to_owned(),
+                    verdict: judgement.name(),
+                    policies: judgement.policies().to_vec(),
+                });
             }
-            for role in named.of("Role") {
-                add("ask", format!("Role {role}"), asker.role(&policies, role));
-            }
-            for effect in Effect::ALL {
-                for object in &objects {
-                    let judged = ask(&policies, &asker, effect, object);
-                    add(effect.name(), shown(object), judged);
-                }
-            }
+            let question = asker.question(None, &NO_SESSION);
+            matrix(&policies, &question, &objects)
+                .into_iter()
+                .for_each(add);
         }
         if self.json {
             return output.json(&cells);
@@ -98,15 +99,20 @@ impl Matrix {
 }
 
 /// What the matrix is about, by the name that it has there: workloads, and one with each role.
-fn principals(named: &Named, more: &[String], at: Option<Timestamp>) -> BTreeMap<String, Asker> {
+fn principals(
+    policies: &PolicySet,
+    named: &Named,
+    more: &[String],
+    at: Option<Timestamp>,
+) -> BTreeMap<String, Asker> {
     let now = at.unwrap_or_else(Timestamp::now);
-    let workloads = named.of("Workload").into_iter().map(str::to_owned);
+    let workloads = named.all("Workload").into_iter().map(str::to_owned);
     let workloads = workloads.chain(more.iter().cloned());
     let workloads = workloads.chain([UNKNOWN, OTHER].map(str::to_owned));
     let mut principals: BTreeMap<String, Asker> = workloads
         .map(|name| (name.clone(), Asker::workload(&name, now)))
         .collect();
-    for role in named.of("Role") {
+    for role in policies.roles() {
         let asker = Asker::workload(OTHER, now).with_role(role);
         principals.insert(format!("{OTHER} as {role}"), asker);
     }
@@ -119,7 +125,7 @@ fn objects(named: &Named, more: &[String]) -> Result<BTreeSet<Object>> {
     for kind in ObjectKind::ALL {
         let given = more.iter().filter_map(|it| it.split_once(':'));
         let given = given.filter(|(entity, _)| *entity == kind.entity());
-        let names = named.of(kind.entity()).into_iter();
+        let names = named.all(kind.entity()).into_iter();
         for text in names.chain(given.map(|(_, name)| name)) {
             let name = ObjectName::parse(text);
             let fits = name.filter(|name| name.parts().len() == kind.depth());
@@ -153,29 +159,12 @@ fn objects(named: &Named, more: &[String]) -> Result<BTreeSet<Object>> {
     Ok(objects)
 }
 
-fn ask(policies: &PolicySet, asker: &Asker, effect: Effect, object: &Object) -> Judgement {
-    let access = Access {
-        effect,
-        object: object.clone(),
-    };
-    let facts = Facts {
-        effects: BTreeSet::from([effect]),
-        accesses: BTreeSet::from([access]),
-        // What a statement of one access and of no kind says, whatever policies ask of it.
-        obscurity: None,
-        lineage: Lineage::NoData,
-        session_changes: Vec::new(),
-        ..Facts::opaque(String::new(), "")
-    };
-    asker.statement(policies, Some(&facts), &SessionState::default())
-}
-
-fn shown(object: &Object) -> String {
-    let entity = object.kind.entity();
-    match &object.name {
-        None => entity.to_owned(),
-        Some(name) if name.last() == ANY => format!("{entity} {ANY}"),
-        Some(name) => format!("{entity} {name}"),
+/// Names of objects that stand for all others are not shown part by part.
+fn shown(entity: &str, object: &str) -> String {
+    if object.contains(ANY) {
+        format!("{entity} {ANY}")
+    } else {
+        format!("{entity} {object}")
     }
 }
 

@@ -1,43 +1,27 @@
 //! The principals, roles and objects that policies name, read from the policies themselves.
 
 use std::collections::BTreeSet;
-use std::path::Path;
-use std::str::FromStr as _;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Result, anyhow};
+use cedar_policy::Policy;
 use serde_json::Value;
 
-use super::sources::read;
-
-/// As much as the loader takes.
-const FILE_BYTES_MAX: u64 = 1 << 20;
+use crate::policy::PolicySet;
 
 /// Entities by type and id, sorted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Named(BTreeSet<(String, String)>);
 
 impl Named {
-    /// Reads the policies of a directory, which were found to be good.
-    pub(super) fn in_dir(dir: &Path) -> Result<Self> {
+    /// Finds them in every policy of a set.
+    pub(super) fn of(policies: &PolicySet) -> Result<Self> {
         let mut named = Self::default();
-        let files = std::fs::read_dir(dir).with_context(|| format!("`{}`", dir.display()))?;
-        for file in files {
-            let path = file?.path();
-            if path.extension().is_some_and(|it| it == "cedar") {
-                named.add(&read(&path, FILE_BYTES_MAX)?)?;
-            }
+        for rule in policies.rules() {
+            let policy = Policy::parse(None, &rule.text).map_err(|error| anyhow!("{error}"))?;
+            let json = policy.to_json().map_err(|error| anyhow!("{error}"))?;
+            named.walk(&json);
         }
         Ok(named)
-    }
-
-    fn add(&mut self, text: &str) -> Result<()> {
-        let policies = cedar_policy::PolicySet::from_str(text);
-        let policies = policies.map_err(|error| anyhow!("{error}"))?;
-        for policy in policies.policies() {
-            let json = policy.to_json().map_err(|error| anyhow!("{error}"))?;
-            self.walk(&json);
-        }
-        Ok(())
     }
 
     /// Entities stand in scopes as `{"entity": {"type", "id"}}`, in conditions as `{"__entity": …}`:
@@ -57,7 +41,7 @@ impl Named {
     }
 
     /// The ids of a type, sorted.
-    pub(super) fn of(&self, kind: &str) -> Vec<&str> {
+    pub(super) fn all(&self, kind: &str) -> Vec<&str> {
         let same = self.0.iter().filter(|(named, _)| named == kind);
         same.map(|(_, id)| id.as_str()).collect()
     }

@@ -12,9 +12,13 @@ use super::judge;
 use crate::catalog::file::CatalogFile;
 use crate::cli::{ConfigPath, read_config};
 use crate::config::ConfigError;
+use crate::policy::PolicySet;
 use crate::sql::{Context, SessionState};
 
 const DEFAULT_DIR: &str = "/etc/snowfence/policies";
+
+/// As much as policies and labels in force may be.
+const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// A catalog of a large account; its tree in memory is some ten times as large.
 const CATALOG_BYTES_MAX: u64 = 256 << 20;
@@ -100,6 +104,16 @@ impl Around {
             self.snowflake_role.as_deref(),
         )
     }
+}
+
+/// Reads policies, with other labels than those beside them if a file is given.
+pub(super) fn labelled(dir: &Path, labels: Option<&Path>) -> Result<PolicySet> {
+    let policies = PolicySet::read_unchecked(dir)?;
+    let Some(path) = labels else {
+        return Ok(policies);
+    };
+    let text = read(path, FILE_BYTES_MAX)?;
+    Ok(policies.with_labels(&path.display().to_string(), &text)?)
 }
 
 /// Reads a catalog file.

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::judge::Judgement;
+use super::judge;
+use crate::policy::Judgement;
 use crate::sql::Facts;
 use crate::sql::facts::{Access, Column, Lineage, Object, Sources};
 use crate::sql::name::ObjectName;
@@ -65,6 +66,7 @@ struct LimitsView {
 
 impl<'a> Answer<'a> {
     pub(super) fn new(facts: &'a Facts, judgement: Option<&'a Judgement>) -> Self {
+        let terms = judgement.and_then(judge::terms);
         Self {
             id: None,
             kind: facts.kinds.join("; "),
@@ -73,19 +75,19 @@ impl<'a> Answer<'a> {
             functions: &facts.functions,
             predicates: columns(&facts.predicates),
             lineage: lineage(&facts.lineage),
-            verdict: judgement.map(|it| it.verdict.name()),
-            policies: judgement.map(|it| it.policies.as_slice()),
-            message: judgement.and_then(|it| it.message.as_deref()),
+            verdict: judgement.map(Judgement::name),
+            policies: judgement.map(Judgement::policies),
+            message: judgement.and_then(judge::message),
             columns: columns(&facts.columns),
             missing: facts.missing.iter().map(ToString::to_string).collect(),
             obscurity: facts.obscurity.as_deref(),
             fingerprint: &facts.fingerprint,
-            limits: judgement.map(|it| LimitsView {
-                max_rows: it.limits.max_rows,
-                timeout_seconds: it.limits.timeout.map(|timeout| timeout.as_secs()),
+            limits: judgement.map(judge::limits).map(|limits| LimitsView {
+                max_rows: limits.max_rows,
+                timeout_seconds: limits.timeout.map(|timeout| timeout.as_secs()),
             }),
-            approvers: judgement.and_then(|it| Some(&it.terms.as_ref()?.approvers)),
-            approvals: judgement.and_then(|it| Some(it.terms.as_ref()?.approvals)),
+            approvers: terms.map(|terms| &terms.approvers),
+            approvals: terms.map(|terms| terms.approvals),
         }
     }
 }
