@@ -43,12 +43,11 @@ pub(super) fn policy(seen: &Seen) -> String {
 }
 
 fn add_workload(name: &str, workload: &Workload, ids: &mut Ids, text: &mut String) {
-    let heading = format!(
-        "Workload `{}`: {} statements.",
-        comment(name),
-        workload.statements
-    );
-    text.push_str(&format!("\n// {heading}\n"));
+    let heading = comment(name);
+    text.push_str(&format!(
+        "\n// Workload `{heading}`: statements seen {}.\n",
+        times(workload.statements)
+    ));
     for (what, (count, entry)) in &workload.refused {
         text.push_str(&format!(
             "// Not permitted, seen {} from entry {entry} on: {}\n",

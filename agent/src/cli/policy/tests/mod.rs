@@ -134,6 +134,26 @@ fn cases_that_fail_say_what_is_otherwise() {
 }
 
 #[test]
+fn cases_can_be_about_some_of_the_files() {
+    let (dir, shown) = policies(POLICIES);
+    let forbid = "@id(\"nobody\") forbid (principal, action, resource);";
+    write(dir.path(), "second.cedar", forbid);
+    let cases = |files: &str, verdict: &str, by: &str| {
+        let text = format!(
+            "{files}\n[[case]]\nname = \"n\"\nworkload = \"agent\"\nsql = \"select 1\"\n\
+             verdict = \"{verdict}\"\npolicies = [\"{by}\"]\n"
+        );
+        write(dir.path(), "cases/all.toml", &text)
+    };
+    cases("", "deny", "nobody");
+    check(&shown, &["test", &shown], 0);
+    cases("files = [\"first.cedar\"]", "allow", "reads");
+    check(&shown, &["test", &shown], 0);
+    cases("files = [\"absent.cedar\"]", "allow", "reads");
+    check(&shown, &["test", &shown], 1);
+}
+
+#[test]
 fn explain_tells_what_would_change_the_answer() {
     let (_dir, shown) = policies(POLICIES);
     let explain = |sql: &str, more: &[&str]| {
