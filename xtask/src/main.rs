@@ -14,6 +14,7 @@ mod ci;
 mod demo;
 mod deny;
 mod drivers;
+mod facts_report;
 mod fuzz;
 mod setup;
 mod shell;
@@ -49,6 +50,8 @@ enum Task {
         #[arg(long, hide = true)]
         prepared: bool,
     },
+    /// Tells what share of the statements in these files gets the right effects, and which do not
+    FactsReport(facts_report::Options),
     /// Runs every test, as root where a test needs it
     Test {
         /// Only tests whose name contains this
@@ -68,6 +71,7 @@ fn main() -> ExitCode {
         Task::Setup { check: true } => setup::check(),
         Task::BuildEbpf => build_ebpf::run(),
         Task::Bench(options) => bench::run(&options),
+        Task::FactsReport(options) => facts_report::run(&options),
         Task::Demo { prepared } => demo::run(prepared),
         Task::Test { filter } => test::run(filter.as_deref()),
         Task::Ci => ci::run(),

@@ -1,27 +1,41 @@
 //! Statement text → facts. Pure.
 //!
 //! ```text
-//! text ─► scan (strict, ours) ─► parse (sqlparser) ─► agree? ─► classify ─► Facts
-//!            └───────── no ─────────────┴── no ─────────┴─ no ──────► OPAQUE
+//! text ─► lexer, limits ─► statements ─► families ──────────────────────────────► Facts
+//!              │                            │ queries, changes of rows
+//!              no                           └► parser ─► agree? ─► tree ─► objects, lineage
+//!              └──────────► OPAQUE ◄─────────────────────── no
 //! ```
 //!
 //! Nothing here fails: what is not understood for certain has the effect [`Effect::Opaque`], which
 //! no policy permits unless it names it.
 #![forbid(unsafe_code)]
 
+mod analyst;
+mod change;
 mod classify;
 pub mod context;
+mod cursor;
 pub mod facts;
+mod families;
+mod finding;
+mod fingerprint;
+mod functions;
+mod lexer;
+mod limits;
 pub mod name;
+mod opaque;
 mod parse;
 mod results;
-mod scan;
+mod split;
+mod text;
 mod tree;
 
+pub use analyst::Analyst;
+pub use change::apply;
 pub use context::{Context, SessionState};
 pub use facts::{Access, Effect, Facts};
 pub use name::ObjectName;
-pub use parse::Analyst;
 
 #[cfg(test)]
 mod tests;

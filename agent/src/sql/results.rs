@@ -3,7 +3,8 @@
 //! Snowflake gives a result to every session of its user, and all our sessions may share one: who
 //! owns a result is for us to check, so no name of one may be missed.
 
-use super::scan::{Lexeme, scan};
+use super::context::Context;
+use super::lexer::{Lexeme, Token, lex};
 use crate::snowflake::QueryId;
 
 /// Functions whose first argument is a query id.
@@ -23,70 +24,102 @@ pub(super) struct Named {
     pub(super) hidden: bool,
 }
 
-/// Finds every result that the lexemes name.
-pub(super) fn named(lexemes: &[Lexeme<'_>]) -> Named {
+/// Finds every result that a text of so many statements names.
+pub(super) fn named(tokens: &[Token<'_>], context: &Context, statements: usize) -> Named {
     let mut named = Named::default();
-    for (at, lexeme) in lexemes.iter().enumerate() {
-        let after = lexemes.get(at + 1..).unwrap_or_default();
-        if let Lexeme::Text(body) | Lexeme::Dollar(body) = lexeme {
-            named
-                .ids
-                .extend(QueryId::parse(body).map(|id| id.as_str().to_owned()));
+    for (at, token) in tokens.iter().enumerate() {
+        let after = tokens.get(at + 1..).unwrap_or_default();
+        if let Lexeme::Text(body) | Lexeme::Dollar(body) = token.lexeme {
+            named.ids.extend(id(body));
         }
-        let Some(name) = lexeme.name() else { continue };
+        let Some(name) = token.name() else { continue };
+        let name = name.to_ascii_uppercase();
         if name == "LAST_QUERY_ID" {
             named.last_query_id = true;
+            // Of several statements, an earlier one may be the one that is named.
+            let alone = (statements == 1).then_some(()).and_then(|()| offset(after));
+            let last = alone.and_then(|offset| context.results.last(offset));
+            named.ids.extend(last.map(|id| id.as_str().to_owned()));
         }
+        let is_function = TAKE_QUERY_ID.contains(&name.as_str());
+        let is_describe = matches!(name.as_str(), "DESC" | "DESCRIBE");
         let argument = match after {
-            [Lexeme::Symbol('('), argument @ ..] if TAKE_QUERY_ID.contains(&name.as_str()) => {
-                argument
-            }
-            [Lexeme::Word(_), argument @ ..]
-                if matches!(name.as_str(), "DESC" | "DESCRIBE")
-                    && at == 0
-                    && after.first().is_some_and(|it| it.is("RESULT")) =>
-            {
-                argument
-            }
+            [open, argument @ ..] if is_function && open.is_symbol('(') => argument,
+            [result, argument @ ..] if is_describe && result.is("RESULT") => argument,
             _ => continue,
         };
-        named.hidden |= !is_plain(argument);
+        match variable(argument, context).filter(|_| statements == 1) {
+            Some(body) => named.ids.extend(id(&body)),
+            None => named.hidden |= !is_plain(argument),
+        }
     }
     named
 }
 
-/// Finds what may name a result in a text that is not understood, wherever it stands. `lexemes` is
-/// `None` when they are not all that is in the text.
-///
-/// A string that such a text puts together and runs can still name anything: whoever is permitted
-/// `opaque` statements is trusted with that.
-pub(super) fn suspected(text: &str, lexemes: Option<&Vec<Lexeme<'_>>>) -> Named {
-    let runs = text.split(|c: char| !(c.is_ascii_hexdigit() || c == '-'));
-    Named {
-        ids: runs
-            .filter_map(QueryId::parse)
-            .map(|id| id.as_str().to_owned())
-            .collect(),
-        last_query_id: text.to_ascii_uppercase().contains("LAST_QUERY_ID"),
-        hidden: lexemes.map_or_else(|| mentions(text), |lexemes| is_hidden_in(lexemes)),
+fn id(text: &str) -> Option<String> {
+    QueryId::parse(text).map(|id| id.as_str().to_owned())
+}
+
+/// The offset in `LAST_QUERY_ID( … )`: without one it is the last, -1.
+fn offset(after: &[Token<'_>]) -> Option<i64> {
+    let lexemes: Vec<Lexeme<'_>> = after.iter().take(4).map(|token| token.lexeme).collect();
+    match lexemes.as_slice() {
+        [Lexeme::Symbol('('), Lexeme::Symbol(')'), ..] => Some(-1),
+        [Lexeme::Symbol('('), Lexeme::Number(number), Lexeme::Symbol(')'), ..] => {
+            number.parse().ok()
+        }
+        [Lexeme::Symbol('('), Lexeme::Symbol('-'), Lexeme::Number(number), Lexeme::Symbol(')')] => {
+            number.parse().ok().map(|offset: i64| -offset)
+        }
+        _ => None,
     }
 }
 
-/// Whether a result is named by more than a literal, in the text or in a string of it that may be
-/// run: the argument of `EXECUTE IMMEDIATE`, the body of a block.
-fn is_hidden_in(lexemes: &[Lexeme<'_>]) -> bool {
-    named(lexemes).hidden
-        || lexemes.iter().any(|lexeme| {
-            let (Lexeme::Text(body) | Lexeme::Dollar(body)) = lexeme else {
-                return false;
-            };
-            if !mentions(body) {
-                return false;
-            }
-            let body = body.replace("''", "'");
-            let mut inner = Vec::new();
-            scan(&body, &mut inner).is_err() || named(&inner).hidden
-        })
+/// The id that a session variable holds, if the argument is one of which that is known.
+fn variable(argument: &[Token<'_>], context: &Context) -> Option<String> {
+    let [variable, rest @ ..] = argument else {
+        return None;
+    };
+    let Lexeme::Variable(name) = variable.lexeme else {
+        return None;
+    };
+    let ends = rest.first().is_none_or(|next| [')', ',', ';'].iter().any(|it| next.is_symbol(*it)));
+    let value = context.session.variables.get(&name.to_ascii_uppercase())?.as_ref()?;
+    (ends && QueryId::parse(value).is_some()).then(|| value.clone())
+}
+
+/// Finds what may name a result in a text that is not understood or that runs strings, wherever it
+/// stands, besides what it is known to name. `tokens` is `None` when they are not all that is in
+/// the text.
+///
+/// A string that such a text puts together and runs can still name anything: whoever is permitted
+/// `opaque` statements is trusted with that.
+pub(super) fn suspected(text: &str, tokens: Option<&Vec<Token<'_>>>, known: Named) -> Named {
+    let runs = text.split(|c: char| !(c.is_ascii_hexdigit() || c == '-'));
+    let mut ids: Vec<String> = runs.filter_map(id).collect();
+    ids.extend(known.ids.into_iter().filter(|id| !text.to_ascii_lowercase().contains(id)));
+    Named {
+        ids,
+        last_query_id: text.to_ascii_uppercase().contains("LAST_QUERY_ID"),
+        hidden: tokens.map_or_else(|| mentions(text), |tokens| known.hidden || is_hidden_in(tokens)),
+    }
+}
+
+/// Whether a string of the text, which may be run, names a result by more than a literal: the
+/// argument of `EXECUTE IMMEDIATE`, the body of a block.
+fn is_hidden_in(tokens: &[Token<'_>]) -> bool {
+    tokens.iter().any(|token| {
+        let (Lexeme::Text(body) | Lexeme::Dollar(body)) = token.lexeme else {
+            return false;
+        };
+        if !mentions(body) {
+            return false;
+        }
+        let body = body.replace("''", "'");
+        let mut inner = Vec::new();
+        // Several statements: what a variable or an offset names there is not known here.
+        lex(&body, &mut inner).is_err() || named(&inner, &Context::default(), 2).hidden
+    })
 }
 
 fn mentions(text: &str) -> bool {
@@ -95,13 +128,14 @@ fn mentions(text: &str) -> bool {
 }
 
 /// True for one literal id or a call of `LAST_QUERY_ID`, and nothing around it that could change it.
-fn is_plain(argument: &[Lexeme<'_>]) -> bool {
-    match argument {
+fn is_plain(argument: &[Token<'_>]) -> bool {
+    let lexemes: Vec<Lexeme<'_>> = argument.iter().take(7).map(|token| token.lexeme).collect();
+    match lexemes.as_slice() {
         [Lexeme::Text(body), rest @ ..] => {
-            let ends = matches!(rest, [] | [Lexeme::Symbol(')' | ',' | ';'), ..]);
+            let ends = matches!(rest, [] | [Lexeme::Symbol(')' | ',' | ';') | Lexeme::Flow, ..]);
             QueryId::parse(body).is_some() && ends
         }
-        [function, Lexeme::Symbol('('), rest @ ..] => {
+        [Lexeme::Word(function), Lexeme::Symbol('('), rest @ ..] => {
             let rest = match rest {
                 [Lexeme::Symbol('-'), Lexeme::Number(_), rest @ ..]
                 | [Lexeme::Number(_), rest @ ..] => rest,
@@ -109,9 +143,10 @@ fn is_plain(argument: &[Lexeme<'_>]) -> bool {
             };
             let ends = matches!(
                 rest,
-                [Lexeme::Symbol(')')] | [Lexeme::Symbol(')'), Lexeme::Symbol(')' | ',' | ';'), ..]
+                [Lexeme::Symbol(')')]
+                    | [Lexeme::Symbol(')'), Lexeme::Symbol(')' | ',' | ';') | Lexeme::Flow, ..]
             );
-            function.is("LAST_QUERY_ID") && ends
+            function.eq_ignore_ascii_case("LAST_QUERY_ID") && ends
         }
         _ => false,
     }

@@ -1,62 +1,34 @@
-//! What a parsed statement does.
+//! What a parsed statement does, by its kind: the parser's opinion, which must be ours.
 //!
 //! The match over [`Statement`] has no wildcard: a parser that learns a statement does not compile
 //! until someone has decided about it. Statements that Snowflake does not have, and those that run
 //! other statements, are opaque.
 
+mod words;
+
 use sqlparser::ast::{CopyIntoSnowflakeKind, ObjectType, Query, SetExpr, Statement, Use};
 
+pub(super) use self::words::{by_words, is_built_in};
 use super::facts::Effect;
-use super::scan::Lexeme;
 
-/// `SYSTEM$` functions that only answer. Others change, cancel, wait or reveal.
-const HARMLESS_SYSTEM_FUNCTIONS: [&str; 2] = ["SYSTEM$CLIENT_VERSION_INFO", "SYSTEM$TYPEOF"];
-
-/// `SYSTEM$` functions that act on the caller's own queries.
-const SESSION_SYSTEM_FUNCTIONS: [&str; 2] = ["SYSTEM$CANCEL_ALL_QUERIES", "SYSTEM$CANCEL_QUERY"];
-
-/// Table functions that run nobody's code. Any other may be a procedure, which `TABLE(…)` calls.
-const BUILT_IN_TABLE_FUNCTIONS: [&str; 8] = [
-    "FLATTEN",
-    "GENERATOR",
-    "GET_QUERY_OPERATOR_STATS",
-    "INFER_SCHEMA",
-    "RESULT_SCAN",
-    "SPLIT_TO_TABLE",
-    "STRTOK_SPLIT_TO_TABLE",
-    "VALIDATE",
-];
-
-/// What kind of statement it is and what it does, without what its words tell (see [`by_lexemes`]).
+/// What kind of statement it is and what it does, without what its words tell (see [`by_words`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Class {
     pub(super) kind: &'static str,
     pub(super) effects: Vec<Effect>,
-    /// The words that such a statement can begin with.
-    leading: &'static [&'static str],
 }
 
 impl Class {
-    fn new(kind: &'static str, effects: &[Effect], leading: &'static [&'static str]) -> Self {
+    fn new(kind: &'static str, effects: &[Effect]) -> Self {
         Self {
             kind,
             effects: effects.to_vec(),
-            leading,
         }
     }
 
-    /// Understood by the parser, not by us: matches no first word, so the text is opaque.
+    /// Understood by the parser, not by us: agrees with no kind, so the text is opaque.
     fn opaque() -> Self {
-        Self::new("OPAQUE", &[Effect::Opaque], &[])
-    }
-
-    /// True if `piece` begins like this class, and holds nothing that it cannot hold.
-    pub(super) fn begins(&self, piece: &[Lexeme<'_>]) -> bool {
-        let first = piece.iter().find(|lexeme| **lexeme != Lexeme::Symbol('('));
-        let expected = first.is_some_and(|first| self.leading.iter().any(|word| first.is(word)));
-        // A reserved word: in a query it is scripting, or a write that hides.
-        let writes_into = self.kind == "SELECT" && piece.iter().any(|lexeme| lexeme.is("INTO"));
-        expected && !writes_into && !self.effects.contains(&Effect::Opaque)
+        Self::new("OPAQUE", &[Effect::Opaque])
     }
 }
 
@@ -70,33 +42,33 @@ pub(super) fn class(statement: &Statement) -> Class {
         Admin, Alter, Create, Delete, Describe, Execute, Export, Grant, Import, Insert, Merge,
         Read, Session, Transaction, Truncate, Update,
     };
-    let create = |kind| Class::new(kind, &[Create], &["CREATE"]);
-    let alter = |kind| Class::new(kind, &[Alter], &["ALTER"]);
+    let create = |kind| Class::new(kind, &[Create]);
+    let alter = |kind| Class::new(kind, &[Alter]);
     match statement {
         Statement::Query(query) => self::query(query),
         Statement::Insert(insert) if insert.overwrite => {
-            Class::new("INSERT", &[Insert, Truncate], &["INSERT"])
+            Class::new("INSERT", &[Insert, Truncate])
         }
-        Statement::Insert(_) => Class::new("INSERT", &[Insert], &["INSERT"]),
+        Statement::Insert(_) => Class::new("INSERT", &[Insert]),
         // The condition reads, also where it names no other table.
-        Statement::Update(_) => Class::new("UPDATE", &[Update, Read], &["UPDATE"]),
-        Statement::Delete(_) => Class::new("DELETE", &[Delete, Read], &["DELETE"]),
-        Statement::Merge(_) => Class::new("MERGE", &[Merge, Read], &["MERGE"]),
-        Statement::Truncate(_) => Class::new("TRUNCATE", &[Truncate], &["TRUNCATE"]),
+        Statement::Update(_) => Class::new("UPDATE", &[Update, Read]),
+        Statement::Delete(_) => Class::new("DELETE", &[Delete, Read]),
+        Statement::Merge(_) => Class::new("MERGE", &[Merge, Read]),
+        Statement::Truncate(_) => Class::new("TRUNCATE", &[Truncate]),
         Statement::CopyIntoSnowflake { kind, .. } => match kind {
-            CopyIntoSnowflakeKind::Table => Class::new("COPY INTO TABLE", &[Import], &["COPY"]),
+            CopyIntoSnowflakeKind::Table => Class::new("COPY INTO TABLE", &[Import]),
             CopyIntoSnowflakeKind::Location => {
-                Class::new("COPY INTO LOCATION", &[Export, Read], &["COPY"])
+                Class::new("COPY INTO LOCATION", &[Export, Read])
             }
         },
-        Statement::Put { .. } => Class::new("PUT", &[Import], &["PUT"]),
-        Statement::List(_) => Class::new("LIST", &[Describe], &["LIST", "LS"]),
-        Statement::Remove(_) => Class::new("REMOVE", &[Delete], &["REMOVE", "RM"]),
+        Statement::Put { .. } => Class::new("PUT", &[Import]),
+        Statement::List(_) => Class::new("LIST", &[Describe]),
+        Statement::Remove(_) => Class::new("REMOVE", &[Delete]),
 
-        Statement::Call(_) => Class::new("CALL", &[Execute], &["CALL"]),
+        Statement::Call(_) => Class::new("CALL", &[Execute]),
         Statement::Execute {
             immediate: false, ..
-        } => Class::new("EXECUTE", &[Execute], &["EXECUTE"]),
+        } => Class::new("EXECUTE", &[Execute]),
 
         Statement::ShowFunctions { .. }
         | Statement::ShowVariable { .. }
@@ -112,9 +84,9 @@ pub(super) fn class(statement: &Statement) -> Class {
         | Statement::ShowObjects(_)
         | Statement::ShowTables { .. }
         | Statement::ShowViews { .. }
-        | Statement::ShowCollation { .. } => Class::new("SHOW", &[Describe], &["SHOW"]),
+        | Statement::ShowCollation { .. } => Class::new("SHOW", &[Describe]),
         Statement::ExplainTable { .. } => {
-            Class::new("DESCRIBE", &[Describe], &["DESC", "DESCRIBE"])
+            Class::new("DESCRIBE", &[Describe])
         }
         Statement::Explain {
             analyze, statement, ..
@@ -122,13 +94,13 @@ pub(super) fn class(statement: &Statement) -> Class {
             // What is explained is not run; an analysis, which Snowflake does not have, would be.
             let inner = class(statement);
             let opaque = *analyze || inner.effects.contains(&Effect::Opaque);
-            let explain = Class::new("EXPLAIN", &[Describe], &["EXPLAIN"]);
+            let explain = Class::new("EXPLAIN", &[Describe]);
             if opaque { Class::opaque() } else { explain }
         }
 
-        Statement::Use(target) => Class::new(use_kind(target), &[Session], &["USE"]),
-        Statement::Set(_) => Class::new("SET", &[Session], &["SET"]),
-        Statement::AlterSession { .. } => Class::new("ALTER SESSION", &[Session], &["ALTER"]),
+        Statement::Use(target) => Class::new(use_kind(target), &[Session]),
+        Statement::Set(_) => Class::new("SET", &[Session]),
+        Statement::AlterSession { .. } => Class::new("ALTER SESSION", &[Session]),
         // With statements in it, this is a scripting block.
         Statement::StartTransaction {
             statements,
@@ -139,13 +111,13 @@ pub(super) fn class(statement: &Statement) -> Class {
             if !statements.is_empty() || exception.is_some() || *has_end_keyword {
                 return Class::opaque();
             }
-            Class::new("BEGIN", &[Transaction], &["BEGIN", "START"])
+            Class::new("BEGIN", &[Transaction])
         }
-        Statement::Commit { .. } => Class::new("COMMIT", &[Transaction], &["COMMIT"]),
-        Statement::Rollback { .. } => Class::new("ROLLBACK", &[Transaction], &["ROLLBACK"]),
+        Statement::Commit { .. } => Class::new("COMMIT", &[Transaction]),
+        Statement::Rollback { .. } => Class::new("ROLLBACK", &[Transaction]),
 
-        Statement::Grant(_) => Class::new("GRANT", &[Grant], &["GRANT"]),
-        Statement::Revoke(_) => Class::new("REVOKE", &[Grant], &["REVOKE"]),
+        Statement::Grant(_) => Class::new("GRANT", &[Grant]),
+        Statement::Revoke(_) => Class::new("REVOKE", &[Grant]),
 
         Statement::CreateTable(_) => create("CREATE TABLE"),
         Statement::CreateView(_) => create("CREATE VIEW"),
@@ -158,19 +130,19 @@ pub(super) fn class(statement: &Statement) -> Class {
         Statement::CreateSequence { .. } => create("CREATE SEQUENCE"),
         Statement::CreateIndex(_) => create("CREATE INDEX"),
         Statement::CreateWarehouse(_) => {
-            Class::new("CREATE WAREHOUSE", &[Create, Admin], &["CREATE"])
+            Class::new("CREATE WAREHOUSE", &[Create, Admin])
         }
-        Statement::CreateRole(_) => Class::new("CREATE ROLE", &[Create, Admin], &["CREATE"]),
-        Statement::CreateUser(_) => Class::new("CREATE USER", &[Create, Admin], &["CREATE"]),
+        Statement::CreateRole(_) => Class::new("CREATE ROLE", &[Create, Admin]),
+        Statement::CreateUser(_) => Class::new("CREATE USER", &[Create, Admin]),
         Statement::AlterTable(_) => alter("ALTER TABLE"),
         Statement::AlterView { .. } => alter("ALTER VIEW"),
         Statement::AlterSchema(_) => alter("ALTER SCHEMA"),
-        Statement::AlterRole { .. } => Class::new("ALTER ROLE", &[Alter, Admin], &["ALTER"]),
-        Statement::AlterUser(_) => Class::new("ALTER USER", &[Alter, Admin], &["ALTER"]),
-        Statement::Comment { .. } => Class::new("COMMENT", &[Alter], &["COMMENT"]),
+        Statement::AlterRole { .. } => Class::new("ALTER ROLE", &[Alter, Admin]),
+        Statement::AlterUser(_) => Class::new("ALTER USER", &[Alter, Admin]),
+        Statement::Comment { .. } => Class::new("COMMENT", &[Alter]),
         Statement::Drop { object_type, .. } => dropped(object_type),
-        Statement::DropFunction(_) => Class::new("DROP FUNCTION", &[Effect::Drop], &["DROP"]),
-        Statement::DropProcedure { .. } => Class::new("DROP PROCEDURE", &[Effect::Drop], &["DROP"]),
+        Statement::DropFunction(_) => Class::new("DROP FUNCTION", &[Effect::Drop]),
+        Statement::DropProcedure { .. } => Class::new("DROP PROCEDURE", &[Effect::Drop]),
 
         // Runs text, or is a part of a scripting block.
         Statement::Execute {
@@ -290,13 +262,13 @@ fn dropped(object_type: &ObjectType) -> Class {
         ObjectType::Role => ("DROP ROLE", admin),
         ObjectType::User => ("DROP USER", admin),
     };
-    Class::new(kind, effects, &["DROP"])
+    Class::new(kind, effects)
 }
 
 fn query(query: &Query) -> Class {
     let mut effects = vec![Effect::Read];
     add_query(query, &mut effects);
-    Class::new("SELECT", &effects, &["SELECT", "VALUES", "WITH"])
+    Class::new("SELECT", &effects)
 }
 
 fn add_query(query: &Query, effects: &mut Vec<Effect>) {
@@ -325,71 +297,3 @@ fn add_body(body: &SetExpr, effects: &mut Vec<Effect>) {
     }
 }
 
-/// The effects that words tell wherever they stand: what they call may be anywhere in a tree.
-pub(super) fn by_lexemes(lexemes: &[Lexeme<'_>]) -> Vec<Effect> {
-    let mut effects = Vec::new();
-    for (at, lexeme) in lexemes.iter().enumerate() {
-        let after = lexemes.get(at + 1..).unwrap_or_default();
-        if let (Lexeme::Symbol('('), [verb, Lexeme::Word(_) | Lexeme::Quoted(_), ..]) =
-            (lexeme, after)
-        {
-            effects.extend(write_effect(verb));
-        }
-        let Some(name) = lexeme.name() else { continue };
-        match (name.as_str(), after) {
-            ("SELECT", _) => effects.push(Effect::Read),
-            ("CORTEX", [Lexeme::Symbol('.'), ..]) => effects.push(Effect::Ai),
-            (name, [Lexeme::Symbol('('), ..]) if name.starts_with("AI_") => {
-                effects.push(Effect::Ai);
-            }
-            (name, _) if SESSION_SYSTEM_FUNCTIONS.contains(&name) => effects.push(Effect::Session),
-            (name, _) if name.starts_with("SYSTEM$") => {
-                effects
-                    .extend((!HARMLESS_SYSTEM_FUNCTIONS.contains(&name)).then_some(Effect::Admin));
-            }
-            ("POLICY", _) if at > 0 => effects.push(Effect::Admin),
-            ("TABLE", [Lexeme::Symbol('('), path @ ..]) => {
-                effects.extend(runs_code(path).then_some(Effect::Execute));
-            }
-            _ => {}
-        }
-    }
-    effects
-}
-
-/// A write in parentheses, which Snowflake does not have: if it gets it, it is not a read.
-fn write_effect(verb: &Lexeme<'_>) -> Option<Effect> {
-    let verbs = [
-        ("DELETE", Effect::Delete),
-        ("INSERT", Effect::Insert),
-        ("MERGE", Effect::Merge),
-        ("UPDATE", Effect::Update),
-    ];
-    verbs
-        .into_iter()
-        .find(|(word, _)| verb.is(word))
-        .map(|(_, effect)| effect)
-}
-
-/// True if `name.name(…` is a call of something that is not built in.
-fn runs_code(path: &[Lexeme<'_>]) -> bool {
-    let mut names = Vec::new();
-    for lexeme in path {
-        match lexeme {
-            Lexeme::Symbol('.') => {}
-            Lexeme::Symbol('(') => break,
-            Lexeme::Word(_) | Lexeme::Quoted(_) => names.extend(lexeme.name()),
-            // A table literal or a variable is no call.
-            Lexeme::Text(_)
-            | Lexeme::Dollar(_)
-            | Lexeme::Variable(_)
-            | Lexeme::Number(_)
-            | Lexeme::Symbol(_) => return false,
-        }
-    }
-    match names.as_slice() {
-        [name] => !BUILT_IN_TABLE_FUNCTIONS.contains(&name.as_str()),
-        [schema, _] | [_, schema, _] => schema != "INFORMATION_SCHEMA",
-        _ => true,
-    }
-}

@@ -3,7 +3,7 @@
 use proptest::prelude::{any, prop, prop_assert, proptest};
 
 use super::context::Context;
-use super::parse::facts_for_test as facts;
+use super::text::facts_for_test as facts;
 use super::{Analyst, Effect};
 
 /// Checks kinds and effects, both written with spaces between.
@@ -345,7 +345,7 @@ proptest! {
         });
         if quiet {
             let harmless = text.replace("delete from victim", "          x        ");
-            let without = super::parse::facts_for_test(&harmless);
+            let without = super::text::facts_for_test(&harmless);
             prop_assert!(without == facts, "{text:?} hides a write: {facts:?}");
         }
     }
