@@ -17,18 +17,57 @@ const ACTS: [&str; 18] = [
     "MERGE", "PUT", "REMOVE", "REVOKE", "RM", "TRUNCATE", "UNDROP", "UPDATE",
 ];
 
+/// Stands for a string without an end.
+const OPEN: &str = "'";
+
 /// After these an act may begin. `SELECT get FROM …` begins none.
 const BEFORE_ACTS: [&str; 7] = [";", "AS", "->>", "BEGIN", "THEN", "DO", "ELSE"];
 
-/// True if the first word begins a statement.
+/// After these something must follow: programs that put statements together leave such pieces.
+const NOT_LAST: [&str; 22] = [
+    "@", "%", "(", ",", ".", "=", "AGENT", "DATABASE", "EXISTS", "FROM", "INTO", "PARALLEL",
+    "PROCEDURE", "SCHEMA", "STAGE", "TABLE", "TASK", "VIEW", "WAREHOUSE", "BY", "WHERE", "DEFAULT",
+];
+
+/// True for a text that is a whole statement and not a template: its first word begins one, its
+/// last does not ask for more, and it has no `...`, `<name>` or `{name}` in it.
 pub(super) fn is_statement(sql: &str) -> bool {
     let words = words(sql);
+    let is = |at: usize, word: &str| words.get(at).is_some_and(|it| it == word);
     let first = words.iter().find(|word| *word != ";");
-    let Some(first) = first else { return false };
+    let (Some(first), Some(last)) = (first, words.last()) else {
+        return false;
+    };
     // `GET(a, b)` and `INSERT(a, 1, 2, b)` are calls.
-    let called = words.get(1).is_some_and(|second| second == "(");
-    let is_call = called && ["GET", "INSERT", "LIST", "TRUNCATE"].contains(&first.as_str());
-    BEGINS.contains(&first.as_str()) && !is_call
+    let is_call = is(1, "(") && ["GET", "INSERT", "LIST", "TRUNCATE"].contains(&first.as_str());
+    let is_template = (0..words.len()).any(|at| {
+        let is_dots = is(at, ".") && is(at + 1, ".") && is(at + 2, ".");
+        let is_hole = is(at, "<") && is(at + 2, ">") || is(at, "{") && is(at + 2, "}");
+        is_dots || (is_hole && !is(at.wrapping_sub(1), ")"))
+    });
+    // A program's test puts a name where it will put code.
+    let code = words.iter().rposition(|word| ["AS", "THEN", "ACTION"].contains(&word.as_str()));
+    let body = code.map(|at| words.iter().skip(at + 1));
+    let is_name = |mut body: std::iter::Skip<std::slice::Iter<'_, String>>| {
+        body.len() > 1 && body.all(|word| word == "''" || word == ".")
+    };
+    let is_template = is_template || body.is_some_and(is_name) || is(1, "''") && first == "ALTER";
+    // Declarations are a part of a block.
+    let is_part = first == "DECLARE" && !words.iter().any(|word| word == "BEGIN");
+    BEGINS.contains(&first.as_str())
+        && !NOT_LAST.contains(&last.as_str())
+        && last != OPEN
+        && !(is_call || is_template || is_part)
+}
+
+/// True for what is to be refused as not understood: a name that is computed, and `#`, which is no
+/// comment in Snowflake and one elsewhere.
+pub(super) fn is_obscure(sql: &str) -> bool {
+    let words = words(sql);
+    words.windows(3).any(|window| {
+        matches!(window, [name, open, value]
+            if name == "IDENTIFIER" && open == "(" && ["?", "$", ":"].contains(&value.as_str()))
+    }) || words.iter().any(|word| word == "#")
 }
 
 /// The first verb that writes, exports or runs code.
@@ -85,8 +124,9 @@ fn words(sql: &str) -> Vec<String> {
                 while at < chars.len() && char_at(at) != quote {
                     at += if char_at(at) == '\\' && quote == '\'' { 2 } else { 1 };
                 }
+                let closed = at < chars.len();
                 at += 1;
-                words.push("''".to_owned());
+                words.push(if closed { "''" } else { OPEN }.to_owned());
             }
             ('-', '>') if char_at(at + 2) == '>' => {
                 at += 3;

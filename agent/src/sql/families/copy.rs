@@ -53,6 +53,10 @@ fn unload(mut cursor: Cursor<'_>, scope: Scope<'_>) -> Judged {
     let mut finding = Finding::new("COPY INTO LOCATION");
     let target = place(&mut cursor, scope)?;
     finding.place(Effect::Export, target);
+    // What is no statement without its source is an export all the same.
+    if cursor.is_done() {
+        return Ok(finding);
+    }
     if !cursor.take(&["FROM"]) {
         return Err(Obscurity::Form("`COPY INTO` a location".to_owned()));
     }
