@@ -345,7 +345,12 @@ fn read_name(text: &str, scope: Scope<'_>) -> Option<ObjectName> {
     if !scope.session.quoted_identifiers_ignore_case {
         return Some(name);
     }
-    ObjectName::new(name.parts().iter().map(|part| part.to_uppercase()).collect())
+    ObjectName::new(
+        name.parts()
+            .iter()
+            .map(|part| part.to_uppercase())
+            .collect(),
+    )
 }
 
 /// Reads `@db.schema.stage/path`.

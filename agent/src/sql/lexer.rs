@@ -3,6 +3,8 @@
 //! It knows `'…'` with backslashes and doubled quotes, `"…"`, `$$…$$`, `--`, `//` and `/* */` that
 //! does not nest. Whatever two readers could take for different things is refused, not guessed.
 
+use std::ops::Range;
+
 use super::limits::{self, TEXT_BYTES_MAX};
 use super::opaque::Obscurity;
 
@@ -156,7 +158,9 @@ impl<'a> Lexer<'a> {
         let rest = self.rest;
         let is_comment = ["--", "//", "/*"].iter().any(|it| rest.starts_with(it));
         if is_comment && self.in_path {
-            return Err(Ambiguity("a comment inside a stage path; put white space before it"));
+            return Err(Ambiguity(
+                "a comment inside a stage path; put white space before it",
+            ));
         }
         if is_comment || matches!(first, ' ' | '\t' | '\n' | '\r') {
             self.rest = skip(rest, first)?;
@@ -229,7 +233,9 @@ impl<'a> Lexer<'a> {
                 || (url.contains('*') && !url.contains("/*"));
             return match self.in_transfer && is_plain {
                 true => Ok((Lexeme::Url(url), after)),
-                false => Err(Ambiguity("`file://` without quotes; put the path in quotes")),
+                false => Err(Ambiguity(
+                    "`file://` without quotes; put the path in quotes",
+                )),
             };
         }
         Ok((Lexeme::Word(word), after))
@@ -325,7 +331,18 @@ fn dollar(rest: &str) -> Result<(Lexeme<'_>, &str), Ambiguity> {
         return Err(Ambiguity("a lone `$`; write $name or $1"));
     }
     if after.starts_with('$') {
-        return Err(Ambiguity("`$name$`, which opens a string for some readers; write $$"));
+        return Err(Ambiguity(
+            "`$name$`, which opens a string for some readers; write $$",
+        ));
     }
     Ok((Lexeme::Variable(name), after))
+}
+
+/// The byte ranges of everything in a text that means something, in order: what lies between them is
+/// white space or comment. `None` when two readers could take the text for different things.
+#[must_use]
+pub fn spans(text: &str) -> Option<Vec<Range<usize>>> {
+    let mut tokens = Vec::new();
+    lex(text, &mut tokens).ok()?;
+    Some(tokens.iter().map(|token| token.start..token.end).collect())
 }

@@ -65,12 +65,18 @@ fn offset(after: &[Token<'_>]) -> Option<i64> {
     let lexemes: Vec<Lexeme<'_>> = after.iter().take(4).map(|token| token.lexeme).collect();
     match lexemes.as_slice() {
         [Lexeme::Symbol('('), Lexeme::Symbol(')'), ..] => Some(-1),
-        [Lexeme::Symbol('('), Lexeme::Number(number), Lexeme::Symbol(')'), ..] => {
-            number.parse().ok()
-        }
-        [Lexeme::Symbol('('), Lexeme::Symbol('-'), Lexeme::Number(number), Lexeme::Symbol(')')] => {
-            number.parse().ok().map(|offset: i64| -offset)
-        }
+        [
+            Lexeme::Symbol('('),
+            Lexeme::Number(number),
+            Lexeme::Symbol(')'),
+            ..,
+        ] => number.parse().ok(),
+        [
+            Lexeme::Symbol('('),
+            Lexeme::Symbol('-'),
+            Lexeme::Number(number),
+            Lexeme::Symbol(')'),
+        ] => number.parse().ok().map(|offset: i64| -offset),
         _ => None,
     }
 }
@@ -83,8 +89,14 @@ fn variable(argument: &[Token<'_>], context: &Context) -> Option<String> {
     let Lexeme::Variable(name) = variable.lexeme else {
         return None;
     };
-    let ends = rest.first().is_none_or(|next| [')', ',', ';'].iter().any(|it| next.is_symbol(*it)));
-    let value = context.session.variables.get(&name.to_ascii_uppercase())?.as_ref()?;
+    let ends = rest
+        .first()
+        .is_none_or(|next| [')', ',', ';'].iter().any(|it| next.is_symbol(*it)));
+    let value = context
+        .session
+        .variables
+        .get(&name.to_ascii_uppercase())?
+        .as_ref()?;
     (ends && QueryId::parse(value).is_some()).then(|| value.clone())
 }
 
@@ -97,11 +109,19 @@ fn variable(argument: &[Token<'_>], context: &Context) -> Option<String> {
 pub(super) fn suspected(text: &str, tokens: Option<&Vec<Token<'_>>>, known: Named) -> Named {
     let runs = text.split(|c: char| !(c.is_ascii_hexdigit() || c == '-'));
     let mut ids: Vec<String> = runs.filter_map(id).collect();
-    ids.extend(known.ids.into_iter().filter(|id| !text.to_ascii_lowercase().contains(id)));
+    ids.extend(
+        known
+            .ids
+            .into_iter()
+            .filter(|id| !text.to_ascii_lowercase().contains(id)),
+    );
     Named {
         ids,
         last_query_id: text.to_ascii_uppercase().contains("LAST_QUERY_ID"),
-        hidden: tokens.map_or_else(|| mentions(text), |tokens| known.hidden || is_hidden_in(tokens)),
+        hidden: tokens.map_or_else(
+            || mentions(text),
+            |tokens| known.hidden || is_hidden_in(tokens),
+        ),
     }
 }
 
@@ -132,7 +152,10 @@ fn is_plain(argument: &[Token<'_>]) -> bool {
     let lexemes: Vec<Lexeme<'_>> = argument.iter().take(7).map(|token| token.lexeme).collect();
     match lexemes.as_slice() {
         [Lexeme::Text(body), rest @ ..] => {
-            let ends = matches!(rest, [] | [Lexeme::Symbol(')' | ',' | ';') | Lexeme::Flow, ..]);
+            let ends = matches!(
+                rest,
+                [] | [Lexeme::Symbol(')' | ',' | ';') | Lexeme::Flow, ..]
+            );
             QueryId::parse(body).is_some() && ends
         }
         [Lexeme::Word(function), Lexeme::Symbol('('), rest @ ..] => {
@@ -144,7 +167,11 @@ fn is_plain(argument: &[Token<'_>]) -> bool {
             let ends = matches!(
                 rest,
                 [Lexeme::Symbol(')')]
-                    | [Lexeme::Symbol(')'), Lexeme::Symbol(')' | ',' | ';') | Lexeme::Flow, ..]
+                    | [
+                        Lexeme::Symbol(')'),
+                        Lexeme::Symbol(')' | ',' | ';') | Lexeme::Flow,
+                        ..
+                    ]
             );
             function.eq_ignore_ascii_case("LAST_QUERY_ID") && ends
         }

@@ -42,7 +42,10 @@ pub(super) fn is_block(piece: Piece<'_>) -> bool {
 /// The number of tokens before the `;` that ends the first statement.
 fn end(rest: Piece<'_>) -> usize {
     let mut blocks = Blocks::default();
-    let holds_code = rest.tokens.first().is_some_and(|it| it.is_any(&["CREATE", "ALTER", "WITH"]));
+    let holds_code = rest
+        .tokens
+        .first()
+        .is_some_and(|it| it.is_any(&["CREATE", "ALTER", "WITH"]));
     for (at, token) in rest.tokens.iter().enumerate() {
         let here = rest.from(at);
         let before = at.checked_sub(1).and_then(|before| rest.tokens.get(before));
@@ -54,8 +57,7 @@ fn end(rest: Piece<'_>) -> usize {
                 None => true,
                 // The body of a procedure, function, task or alert; a step of a flow.
                 Some(before) => {
-                    before.lexeme == Lexeme::Flow
-                        || (holds_code && before.is_any(&["AS", "THEN"]))
+                    before.lexeme == Lexeme::Flow || (holds_code && before.is_any(&["AS", "THEN"]))
                 }
             };
             if may_begin && is_block(here) {
@@ -87,7 +89,9 @@ impl Blocks {
     }
 
     fn note(&mut self, here: Piece<'_>, before: Option<&Token<'_>>) {
-        let Some(token) = here.tokens.first() else { return };
+        let Some(token) = here.tokens.first() else {
+            return;
+        };
         // `a.end` is a name.
         if before.is_some_and(|before| before.is_symbol('.')) {
             return;

@@ -65,8 +65,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 fn report(file: &Path, analyst: &Analyst, every: bool) -> Result<Tally> {
-    let text = std::fs::read_to_string(file)
-        .with_context(|| format!("reading {}", file.display()))?;
+    let text =
+        std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
     let mut tally = Tally::default();
     for (index, line) in text.lines().enumerate() {
         let place = || format!("{}:{}", file.display(), index + 1);
@@ -79,7 +79,12 @@ fn report(file: &Path, analyst: &Analyst, every: bool) -> Result<Tally> {
         let facts = facts.with_context(|| format!("{}: analysis failed", place()))?;
         tally.add(sql, &facts);
         if every {
-            println!("  {} [{}] {}", facts.kinds.join("; "), effects(&facts), shorten(sql));
+            println!(
+                "  {} [{}] {}",
+                facts.kinds.join("; "),
+                effects(&facts),
+                shorten(sql)
+            );
         }
     }
     Ok(tally)
@@ -124,7 +129,10 @@ impl Tally {
         times.sort_unstable();
         let quantile = |hundredths: usize| {
             let last = times.len().saturating_sub(1);
-            times.get(last * hundredths / 100).copied().unwrap_or_default()
+            times
+                .get(last * hundredths / 100)
+                .copied()
+                .unwrap_or_default()
         };
         format!(
             "{} statements, {:.2} % right ({} by refusing them), {} taken for a read, {} texts that \

@@ -25,8 +25,28 @@ const BEFORE_ACTS: [&str; 7] = [";", "AS", "->>", "BEGIN", "THEN", "DO", "ELSE"]
 
 /// After these something must follow: programs that put statements together leave such pieces.
 const NOT_LAST: [&str; 22] = [
-    "@", "%", "(", ",", ".", "=", "AGENT", "DATABASE", "EXISTS", "FROM", "INTO", "PARALLEL",
-    "PROCEDURE", "SCHEMA", "STAGE", "TABLE", "TASK", "VIEW", "WAREHOUSE", "BY", "WHERE", "DEFAULT",
+    "@",
+    "%",
+    "(",
+    ",",
+    ".",
+    "=",
+    "AGENT",
+    "DATABASE",
+    "EXISTS",
+    "FROM",
+    "INTO",
+    "PARALLEL",
+    "PROCEDURE",
+    "SCHEMA",
+    "STAGE",
+    "TABLE",
+    "TASK",
+    "VIEW",
+    "WAREHOUSE",
+    "BY",
+    "WHERE",
+    "DEFAULT",
 ];
 
 /// True for a text that is a whole statement and not a template: its first word begins one, its
@@ -46,7 +66,9 @@ pub(super) fn is_statement(sql: &str) -> bool {
         is_dots || (is_hole && !is(at.wrapping_sub(1), ")"))
     });
     // A program's test puts a name where it will put code.
-    let code = words.iter().rposition(|word| ["AS", "THEN", "ACTION"].contains(&word.as_str()));
+    let code = words
+        .iter()
+        .rposition(|word| ["AS", "THEN", "ACTION"].contains(&word.as_str()));
     let body = code.map(|at| words.iter().skip(at + 1));
     let is_name = |mut body: std::iter::Skip<std::slice::Iter<'_, String>>| {
         body.len() > 1 && body.all(|word| word == "''" || word == ".")
@@ -101,9 +123,11 @@ fn words(sql: &str) -> Vec<String> {
     while at < chars.len() {
         let here = (char_at(at), char_at(at + 1));
         match here {
-            ('-', '-') | ('/', '/') => while at < chars.len() && char_at(at) != '\n' {
-                at += 1;
-            },
+            ('-', '-') | ('/', '/') => {
+                while at < chars.len() && char_at(at) != '\n' {
+                    at += 1;
+                }
+            }
             ('/', '*') => {
                 at += 2;
                 while at < chars.len() && (char_at(at), char_at(at + 1)) != ('*', '/') {
@@ -122,7 +146,11 @@ fn words(sql: &str) -> Vec<String> {
             (quote @ ('\'' | '"'), _) => {
                 at += 1;
                 while at < chars.len() && char_at(at) != quote {
-                    at += if char_at(at) == '\\' && quote == '\'' { 2 } else { 1 };
+                    at += if char_at(at) == '\\' && quote == '\'' {
+                        2
+                    } else {
+                        1
+                    };
                 }
                 let closed = at < chars.len();
                 at += 1;

@@ -46,9 +46,7 @@ pub(super) fn class(statement: &Statement) -> Class {
     let alter = |kind| Class::new(kind, &[Alter]);
     match statement {
         Statement::Query(query) => self::query(query),
-        Statement::Insert(insert) if insert.overwrite => {
-            Class::new("INSERT", &[Insert, Truncate])
-        }
+        Statement::Insert(insert) if insert.overwrite => Class::new("INSERT", &[Insert, Truncate]),
         Statement::Insert(_) => Class::new("INSERT", &[Insert]),
         // The condition reads, also where it names no other table.
         Statement::Update(_) => Class::new("UPDATE", &[Update, Read]),
@@ -57,9 +55,7 @@ pub(super) fn class(statement: &Statement) -> Class {
         Statement::Truncate(_) => Class::new("TRUNCATE", &[Truncate]),
         Statement::CopyIntoSnowflake { kind, .. } => match kind {
             CopyIntoSnowflakeKind::Table => Class::new("COPY INTO TABLE", &[Import]),
-            CopyIntoSnowflakeKind::Location => {
-                Class::new("COPY INTO LOCATION", &[Export, Read])
-            }
+            CopyIntoSnowflakeKind::Location => Class::new("COPY INTO LOCATION", &[Export, Read]),
         },
         Statement::Put { .. } => Class::new("PUT", &[Import]),
         Statement::List(_) => Class::new("LIST", &[Describe]),
@@ -85,9 +81,7 @@ pub(super) fn class(statement: &Statement) -> Class {
         | Statement::ShowTables { .. }
         | Statement::ShowViews { .. }
         | Statement::ShowCollation { .. } => Class::new("SHOW", &[Describe]),
-        Statement::ExplainTable { .. } => {
-            Class::new("DESCRIBE", &[Describe])
-        }
+        Statement::ExplainTable { .. } => Class::new("DESCRIBE", &[Describe]),
         Statement::Explain {
             analyze, statement, ..
         } => {
@@ -129,9 +123,7 @@ pub(super) fn class(statement: &Statement) -> Class {
         Statement::CreateFileFormat { .. } => create("CREATE FILE FORMAT"),
         Statement::CreateSequence { .. } => create("CREATE SEQUENCE"),
         Statement::CreateIndex(_) => create("CREATE INDEX"),
-        Statement::CreateWarehouse(_) => {
-            Class::new("CREATE WAREHOUSE", &[Create, Admin])
-        }
+        Statement::CreateWarehouse(_) => Class::new("CREATE WAREHOUSE", &[Create, Admin]),
         Statement::CreateRole(_) => Class::new("CREATE ROLE", &[Create, Admin]),
         Statement::CreateUser(_) => Class::new("CREATE USER", &[Create, Admin]),
         Statement::AlterTable(_) => alter("ALTER TABLE"),
@@ -296,4 +288,3 @@ fn add_body(body: &SetExpr, effects: &mut Vec<Effect>) {
         | SetExpr::Merge(statement) => effects.extend(class(statement).effects),
     }
 }
-

@@ -118,7 +118,10 @@ fn start(
             }
         }
         "SERVICE" | "STREAMLIT" | "NOTEBOOK" | "APPLICATION" | "DBT PROJECT" => {
-            if ["RESUME", "FROM", "UPGRADE", "ADD", "COMMIT", "PULL"].iter().any(|it| rest.has(it)) {
+            if ["RESUME", "FROM", "UPGRADE", "ADD", "COMMIT", "PULL"]
+                .iter()
+                .any(|it| rest.has(it))
+            {
                 foreign_code(finding);
             }
         }

@@ -13,7 +13,15 @@ use crate::sql::split;
 
 /// Words that stand alone between statements.
 const PUNCTUATION: [&str; 9] = [
-    "BEGIN", "DECLARE", "ELSE", "EXCEPTION", "LOOP", "REPEAT", "DO", "THEN", "NULL",
+    "BEGIN",
+    "DECLARE",
+    "ELSE",
+    "EXCEPTION",
+    "LOOP",
+    "REPEAT",
+    "DO",
+    "THEN",
+    "NULL",
 ];
 
 /// Judges a block from its `BEGIN` or `DECLARE` to its `END`.
@@ -64,8 +72,9 @@ fn step(finding: &mut Finding, rest: Piece<'_>, scope: Scope<'_>) -> Result<usiz
             }
         }
         // A label.
-        return Ok(1 + usize::from(cursor.peek().is_some_and(|next| next.name().is_some()
-            && !next.is_any(&["END", "ELSE", "WHEN", "EXCEPTION"]))));
+        return Ok(1 + usize::from(cursor.peek().is_some_and(|next| {
+            next.name().is_some() && !next.is_any(&["END", "ELSE", "WHEN", "EXCEPTION"])
+        })));
     }
     // Up to the word that the condition ends with.
     let heads = [
@@ -79,7 +88,9 @@ fn step(finding: &mut Finding, rest: Piece<'_>, scope: Scope<'_>) -> Result<usiz
     ];
     for (word, ends) in heads {
         if first.is(word) {
-            let length = rest.from(1).find(|token| token.is_any(ends) || token.is_symbol(';'));
+            let length = rest
+                .from(1)
+                .find(|token| token.is_any(ends) || token.is_symbol(';'));
             let length = length.ok_or(Obscurity::OpenBlock)?;
             head(finding, rest.from(1).until(length), scope)?;
             let open = word == "CASE" || word == "UNTIL";
@@ -107,11 +118,7 @@ fn head(finding: &mut Finding, head: Piece<'_>, scope: Scope<'_>) -> Result<(), 
 }
 
 /// A statement of scripting, or one of SQL.
-fn statement(
-    finding: &mut Finding,
-    piece: Piece<'_>,
-    scope: Scope<'_>,
-) -> Result<(), Obscurity> {
+fn statement(finding: &mut Finding, piece: Piece<'_>, scope: Scope<'_>) -> Result<(), Obscurity> {
     let Some(first) = piece.tokens.first() else {
         return Ok(());
     };
@@ -136,7 +143,11 @@ fn statement(
         && piece.has("CURSOR")
     {
         let query = piece.from(at + 1);
-        if query.tokens.first().is_some_and(|it| it.is_any(&["SELECT", "WITH"])) {
+        if query
+            .tokens
+            .first()
+            .is_some_and(|it| it.is_any(&["SELECT", "WITH"]))
+        {
             match one(query, scope) {
                 Ok(inner) => finding.absorb(inner),
                 Err(obscurity) => finding.obscure(obscurity),
@@ -153,11 +164,17 @@ fn is_declaration(piece: Piece<'_>) -> bool {
     let types = ["CURSOR", "RESULTSET", "EXCEPTION", "DEFAULT"];
     let is_type = |word: &str| {
         types.iter().any(|it| word.eq_ignore_ascii_case(it))
-            || super::rows_words::TYPES.iter().any(|it| word.eq_ignore_ascii_case(it))
+            || super::rows_words::TYPES
+                .iter()
+                .any(|it| word.eq_ignore_ascii_case(it))
     };
-    let verbs = ["SELECT", "SHOW", "CALL", "DESC", "USE", "SET", "DROP", "ALTER", "CREATE"];
+    let verbs = [
+        "SELECT", "SHOW", "CALL", "DESC", "USE", "SET", "DROP", "ALTER", "CREATE",
+    ];
     let first = piece.tokens.first();
     first.is_some_and(|first| {
-        first.name().is_some() && !first.is_any(&verbs) && !matches!(first.lexeme, Lexeme::Symbol(_))
+        first.name().is_some()
+            && !first.is_any(&verbs)
+            && !matches!(first.lexeme, Lexeme::Symbol(_))
     }) && second.is_some_and(is_type)
 }

@@ -34,7 +34,9 @@ pub(super) fn call(mut cursor: Cursor<'_>, scope: Scope<'_>) -> Judged {
         finding.account(Effect::Admin);
     }
     finding.add(Effect::Execute, ObjectKind::Procedure, name);
-    finding.changes.push(crate::sql::facts::SessionChange::Unknown);
+    finding
+        .changes
+        .push(crate::sql::facts::SessionChange::Unknown);
     Ok(finding)
 }
 
@@ -46,14 +48,23 @@ pub(super) fn execute(mut cursor: Cursor<'_>, scope: Scope<'_>) -> Judged {
     let start = cursor;
     let asynchronous = cursor.take(&["JOB"]);
     let Some(object) = types::read(&mut cursor) else {
-        let word = start.peek().and_then(|token| token.word()).unwrap_or_default();
+        let word = start
+            .peek()
+            .and_then(|token| token.word())
+            .unwrap_or_default();
         return Err(Obscurity::UnknownType(format!(
             "EXECUTE {}",
             crate::sql::opaque::clip(word)
         )));
     };
     let runnable = [
-        "ALERT", "DBT PROJECT", "NOTEBOOK", "NOTEBOOK PROJECT", "SERVICE", "STREAMLIT", "TASK",
+        "ALERT",
+        "DBT PROJECT",
+        "NOTEBOOK",
+        "NOTEBOOK PROJECT",
+        "SERVICE",
+        "STREAMLIT",
+        "TASK",
     ];
     if !runnable.contains(&object.words) {
         return Err(Obscurity::UnknownType(format!("EXECUTE {}", object.words)));
@@ -132,7 +143,9 @@ pub(super) fn text(
 pub(super) fn is_with_procedure(piece: Piece<'_>) -> bool {
     let procedure = piece.find(|token| token.is("PROCEDURE"));
     let before = procedure.and_then(|at| at.checked_sub(1));
-    let after_as = before.and_then(|at| piece.tokens.get(at)).is_some_and(|it| it.is("AS"));
+    let after_as = before
+        .and_then(|at| piece.tokens.get(at))
+        .is_some_and(|it| it.is("AS"));
     // A query that names a table so is one still: it has no CALL.
     after_as && piece.find(|token| token.is("CALL")).is_some()
 }
@@ -143,7 +156,9 @@ pub(super) fn with_procedure(piece: Piece<'_>, scope: Scope<'_>) -> Judged {
     finding.lineage = Lineage::Unknown("a procedure decides what it returns".to_owned());
     foreign_code(&mut finding);
     // A body in SQL is read; what it does with strings cannot be, and in another language nothing.
-    let at = piece.find(|token| token.is("PROCEDURE")).unwrap_or_default();
+    let at = piece
+        .find(|token| token.is("PROCEDURE"))
+        .unwrap_or_default();
     let rest = piece.from(at + 1);
     super::create::body(&mut finding, rest, scope)?;
     // Tables may follow, and the arguments of the call.

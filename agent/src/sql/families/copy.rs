@@ -76,7 +76,10 @@ fn unload(mut cursor: Cursor<'_>, scope: Scope<'_>) -> Judged {
 
 /// A stage, or a URL: of `COPY` any other string is a URL in a form that is not known.
 fn place(cursor: &mut Cursor<'_>, scope: Scope<'_>) -> Result<Place, Obscurity> {
-    let is_text = matches!(cursor.peek().map(|token| token.lexeme), Some(Lexeme::Text(_)));
+    let is_text = matches!(
+        cursor.peek().map(|token| token.lexeme),
+        Some(Lexeme::Text(_))
+    );
     match cursor.stage(scope) {
         Err(Obscurity::NoName(_)) if is_text => {
             cursor.skip(1);
@@ -123,7 +126,11 @@ fn options(
 
 /// `PUT file://… @stage`, `GET @stage file://…`.
 pub(super) fn transfer(verb: &str, cursor: Cursor<'_>, scope: Scope<'_>) -> Judged {
-    let effect = if verb == "PUT" { Effect::Import } else { Effect::Export };
+    let effect = if verb == "PUT" {
+        Effect::Import
+    } else {
+        Effect::Export
+    };
     let mut finding = Finding::new(verb);
     let rest = cursor.rest();
     // The local path may be a string, a variable or a URL; the stage is what begins with @.
@@ -140,7 +147,10 @@ pub(super) fn transfer(verb: &str, cursor: Cursor<'_>, scope: Scope<'_>) -> Judg
         | Lexeme::Symbol(_) => false,
     };
     let local = |token: &crate::sql::lexer::Token<'_>| {
-        matches!(token.lexeme, Lexeme::Url(_) | Lexeme::Text(_) | Lexeme::Variable(_))
+        matches!(
+            token.lexeme,
+            Lexeme::Url(_) | Lexeme::Text(_) | Lexeme::Variable(_)
+        )
     };
     match rest.find(is_stage) {
         Some(at) if rest.tokens.iter().any(local) => {

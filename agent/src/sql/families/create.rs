@@ -43,8 +43,8 @@ pub(super) fn create(mut cursor: Cursor<'_>, scope: Scope<'_>) -> Judged {
             run(&mut finding, rest.from(at), scope)?;
         }
         "ALERT" => alert(&mut finding, rest, scope)?,
-        "STREAMLIT" | "NOTEBOOK" | "NOTEBOOK PROJECT" | "SERVICE" | "DBT PROJECT" | "APPLICATION"
-        | "MCP SERVER" => foreign_code(&mut finding),
+        "STREAMLIT" | "NOTEBOOK" | "NOTEBOOK PROJECT" | "SERVICE" | "DBT PROJECT"
+        | "APPLICATION" | "MCP SERVER" => foreign_code(&mut finding),
         "AGENT" | "CORTEX AGENT" | "EXTERNAL AGENT" => finding.account(Effect::Ai),
         "CORTEX SEARCH SERVICE" => {
             finding.account(Effect::Ai);
@@ -151,7 +151,11 @@ fn add_source(
             _ => read_type("CREATE STREAM ON", &mut cursor)?,
         };
         let name = cursor.name(source.kind, scope)?;
-        let effect = if object.words == "INDEX" { Effect::Alter } else { Effect::Read };
+        let effect = if object.words == "INDEX" {
+            Effect::Alter
+        } else {
+            Effect::Read
+        };
         finding.add(effect, source.kind, name);
     }
     for (at, token) in head.tokens.iter().enumerate() {
@@ -311,7 +315,9 @@ pub(super) fn body(
     let is_read = judged.is_ok() && inner.obscurity.is_none();
     inner.obscurity = None;
     inner.changes.clear();
-    inner.accesses.retain(|access| access.effect != Effect::Opaque);
+    inner
+        .accesses
+        .retain(|access| access.effect != Effect::Opaque);
     finding.absorb(inner);
     if !is_read {
         foreign_code(finding);
@@ -327,7 +333,9 @@ fn sql(finding: &mut Finding, text: &str, scope: Scope<'_>) -> Result<(), Obscur
         text,
         tokens: &tokens,
     };
-    let begins = ["BEGIN", "DECLARE", "SELECT", "WITH", "VALUES", "INSERT", "CALL"];
+    let begins = [
+        "BEGIN", "DECLARE", "SELECT", "WITH", "VALUES", "INSERT", "CALL",
+    ];
     match tokens.first() {
         Some(first) if first.is_any(&begins) => call::text(finding, text, scope).map(drop),
         Some(_) => expression::add(finding, piece, scope),

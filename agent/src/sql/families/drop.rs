@@ -14,7 +14,11 @@ pub(super) fn drop(verb: &str, mut cursor: Cursor<'_>, scope: Scope<'_>) -> Judg
     let object = read_type(verb, &mut cursor)?;
     cursor.if_exists();
     let mut finding = Finding::new(format!("{verb} {}", object.words));
-    let effect = if verb == "DROP" { Effect::Drop } else { Effect::Create };
+    let effect = if verb == "DROP" {
+        Effect::Drop
+    } else {
+        Effect::Create
+    };
     loop {
         let name = name(&mut cursor, object, scope)?;
         touch(&mut finding, effect, object, &name);

@@ -22,7 +22,9 @@ pub(super) fn add(
     while let Some(token) = piece.tokens.get(at) {
         let rest = piece.from(at);
         let next = rest.tokens.get(1);
-        if token.is_symbol('(') && next.is_some_and(|next| is_statement(rest.from(1), next.is("VALUES"))) {
+        if token.is_symbol('(')
+            && next.is_some_and(|next| is_statement(rest.from(1), next.is("VALUES")))
+        {
             let mut cursor = Cursor::new(rest);
             let inside = cursor.brackets().ok_or(Obscurity::OpenBlock)?;
             finding.absorb(super::statement(inside, scope.deeper()?));

@@ -94,7 +94,9 @@ fn one(piece: Piece<'_>, scope: Scope<'_>) -> Judged {
         "BEGIN" | "START" | "COMMIT" | "ROLLBACK" => session::transaction(&verb, cursor),
         "CALL" => call::call(cursor, scope),
         "EXECUTE" => call::execute(cursor, scope),
-        "" => Err(Obscurity::UnknownVerb(piece.source().chars().take(16).collect())),
+        "" => Err(Obscurity::UnknownVerb(
+            piece.source().chars().take(16).collect(),
+        )),
         _ => Err(Obscurity::UnknownVerb(verb)),
     }
 }

@@ -75,7 +75,10 @@ pub(super) fn set(mut cursor: Cursor<'_>, scope: Scope<'_>) -> Judged {
             names.collect()
         }
         None => {
-            let name = cursor.peek().and_then(|token| token.name()).ok_or_else(form)?;
+            let name = cursor
+                .peek()
+                .and_then(|token| token.name())
+                .ok_or_else(form)?;
             cursor.skip(1);
             vec![name]
         }
@@ -112,7 +115,9 @@ pub(super) fn unset(mut cursor: Cursor<'_>, _scope: Scope<'_>) -> Judged {
     let names = cursor.brackets().unwrap_or_else(|| cursor.rest());
     for token in names.tokens {
         if let Some(name) = token.name() {
-            finding.changes.push(SessionChange::Unset(name.to_uppercase()));
+            finding
+                .changes
+                .push(SessionChange::Unset(name.to_uppercase()));
         } else if !token.is_symbol(',') {
             return Err(Obscurity::Form("`UNSET`".to_owned()));
         }
@@ -133,7 +138,10 @@ pub(super) fn alter_session(mut cursor: Cursor<'_>) -> Judged {
         return Err(form());
     }
     while !cursor.is_done() {
-        let name = cursor.peek().and_then(|token| token.name()).ok_or_else(form)?;
+        let name = cursor
+            .peek()
+            .and_then(|token| token.name())
+            .ok_or_else(form)?;
         let name = name.to_uppercase();
         cursor.skip(1);
         if !sets {

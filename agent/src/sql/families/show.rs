@@ -15,7 +15,11 @@ pub(super) fn show(mut cursor: Cursor<'_>, scope: Scope<'_>) -> Judged {
     if what.tokens.first().and_then(|token| token.word()).is_none() {
         return Err(Obscurity::Form("`SHOW`".to_owned()));
     }
-    let places: &[&str] = if what.has("GRANTS") { &["ON", "TO", "OF", "IN"] } else { &["IN", "FOR"] };
+    let places: &[&str] = if what.has("GRANTS") {
+        &["ON", "TO", "OF", "IN"]
+    } else {
+        &["IN", "FOR"]
+    };
     let place = what.find(|token| token.is_any(places));
     let shown = types::read_plural(&mut { cursor });
     match place {
@@ -53,7 +57,11 @@ fn within(finding: &mut Finding, what: Piece<'_>, place: Piece<'_>, scope: Scope
     };
     let after = ["LIKE", "STARTS", "LIMIT", "FROM"];
     let named = cursor.peek().is_some_and(|token| !token.is_any(&after));
-    let name = if named { cursor.name(kind, scope).ok() } else { current(kind, scope) };
+    let name = if named {
+        cursor.name(kind, scope).ok()
+    } else {
+        current(kind, scope)
+    };
     match name {
         Some(name) => finding.add(Effect::Describe, kind, name),
         None => finding.account(Effect::Describe),

@@ -193,7 +193,9 @@ fn exact(cursor: &mut Cursor<'_>, plural: bool) -> Option<Type> {
 
 /// True for `TABLES`, `POLICIES`, `INDEXES`.
 fn is_plural(written: &str, singular: &str) -> bool {
-    let stem = singular.strip_suffix('Y').filter(|_| !singular.ends_with("WAY"));
+    let stem = singular
+        .strip_suffix('Y')
+        .filter(|_| !singular.ends_with("WAY"));
     let plural = match stem {
         Some(stem) => format!("{stem}IES"),
         None if singular.ends_with('X') => format!("{singular}ES"),

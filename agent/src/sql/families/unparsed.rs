@@ -1,8 +1,8 @@
 //! Queries and changes of rows that the parser does not know, judged by their words alone: they
 //! may read everything, and whatever can be a table or a function is taken for one.
 
-use super::rows_words::{BRACKET_WORDS, KEYWORDS, TYPES};
 use super::Judged;
+use super::rows_words::{BRACKET_WORDS, KEYWORDS, TYPES};
 use crate::sql::classify;
 use crate::sql::cursor::{Cursor, Piece, Scope};
 use crate::sql::facts::{Access, Column, Effect, Lineage, ObjectKind};
@@ -21,10 +21,27 @@ const VERBS: [&str; 17] = [
 ];
 
 /// Words after which a statement can begin.
-const BEGINNERS: [&str; 8] = ["AS", "BEGIN", "DO", "ELSE", "LOOP", "PROCEDURE", "REPEAT", "THEN"];
+const BEGINNERS: [&str; 8] = [
+    "AS",
+    "BEGIN",
+    "DO",
+    "ELSE",
+    "LOOP",
+    "PROCEDURE",
+    "REPEAT",
+    "THEN",
+];
 
 /// Words after which a table is named, whatever follows.
-const BEFORE_TABLES: [&str; 7] = ["FROM", "INTO", "JOIN", "OVERWRITE", "TABLE", "UPDATE", "USING"];
+const BEFORE_TABLES: [&str; 7] = [
+    "FROM",
+    "INTO",
+    "JOIN",
+    "OVERWRITE",
+    "TABLE",
+    "UPDATE",
+    "USING",
+];
 
 /// Completes a query or a change of rows by its words.
 pub(super) fn complete(mut finding: Finding, piece: Piece<'_>, scope: Scope<'_>) -> Judged {
@@ -64,19 +81,19 @@ fn hidden_verb(kind: &str, piece: Piece<'_>, scope: Scope<'_>) -> Option<String>
         let writes = begins && goes_on && token.is_any(&VERBS);
         writes || (kind == "SELECT" && !scope.is_in_block() && token.is("INTO"))
     });
-    found.and_then(|(_, token)| token.word()).map(crate::sql::opaque::clip)
+    found
+        .and_then(|(_, token)| token.word())
+        .map(crate::sql::opaque::clip)
 }
 
 /// Takes every name that can be one of a table for one, with all its columns.
-fn add_tables(
-    finding: &mut Finding,
-    piece: Piece<'_>,
-    scope: Scope<'_>,
-) -> Result<(), Obscurity> {
+fn add_tables(finding: &mut Finding, piece: Piece<'_>, scope: Scope<'_>) -> Result<(), Obscurity> {
     let mut names = 0_usize;
     let mut at = 0;
     while let Some(token) = piece.tokens.get(at) {
-        let before = at.checked_sub(1).and_then(|before| piece.tokens.get(before));
+        let before = at
+            .checked_sub(1)
+            .and_then(|before| piece.tokens.get(before));
         let named = before.is_some_and(|before| before.is_any(&BEFORE_TABLES));
         let (length, name) = chain(piece.from(at), scope)?;
         at += length.max(1);
@@ -85,7 +102,8 @@ fn add_tables(
         let is_alias = before.is_some_and(|before| before.is("AS"));
         let is_path = before.is_some_and(|it| it.is_symbol(':') || it.is_symbol('@'));
         let Some(name) = name else { continue };
-        if (is_call && !is_identifier(token)) || is_keyword || is_path || (is_alias && length == 1) {
+        if (is_call && !is_identifier(token)) || is_keyword || is_path || (is_alias && length == 1)
+        {
             continue;
         }
         let name = scope.resolve(ObjectKind::Table, &name);
@@ -96,7 +114,9 @@ fn add_tables(
                 table: name.clone(),
                 column: None,
             });
-            finding.accesses.insert(Access::new(Effect::Read, ObjectKind::Table, name));
+            finding
+                .accesses
+                .insert(Access::new(Effect::Read, ObjectKind::Table, name));
         }
         if names > NAMES_MAX {
             return Err(Obscurity::TooManyNames(NAMES_MAX));
@@ -110,10 +130,7 @@ fn is_identifier(token: &Token<'_>) -> bool {
 }
 
 /// The name that begins here, and the number of its tokens; none if it is too long for an object.
-fn chain(
-    piece: Piece<'_>,
-    scope: Scope<'_>,
-) -> Result<(usize, Option<ObjectName>), Obscurity> {
+fn chain(piece: Piece<'_>, scope: Scope<'_>) -> Result<(usize, Option<ObjectName>), Obscurity> {
     let is_name = |token: Option<&Token<'_>>| token.is_some_and(|token| token.name().is_some());
     if !is_name(piece.tokens.first()) {
         return Ok((0, None));
@@ -137,13 +154,11 @@ fn chain(
     Ok((length, cursor.raw_name(scope).ok()))
 }
 
-fn add_stages(
-    finding: &mut Finding,
-    piece: Piece<'_>,
-    scope: Scope<'_>,
-) -> Result<(), Obscurity> {
+fn add_stages(finding: &mut Finding, piece: Piece<'_>, scope: Scope<'_>) -> Result<(), Obscurity> {
     for (at, token) in piece.tokens.iter().enumerate() {
-        let before = at.checked_sub(1).and_then(|before| piece.tokens.get(before));
+        let before = at
+            .checked_sub(1)
+            .and_then(|before| piece.tokens.get(before));
         // Inside a path, `@` is a character.
         let glued = before.is_some_and(|it| it.end == token.start && !it.is_symbol('('));
         if token.is_symbol('@') && !glued {
@@ -165,7 +180,9 @@ fn add_stages(
 pub(super) fn calls(finding: &mut Finding, piece: Piece<'_>, scope: Scope<'_>) {
     let mut at = 0;
     while let Some(token) = piece.tokens.get(at) {
-        let before = at.checked_sub(1).and_then(|before| piece.tokens.get(before));
+        let before = at
+            .checked_sub(1)
+            .and_then(|before| piece.tokens.get(before));
         let length = match chain(piece.from(at), scope) {
             Ok((length, _)) => length,
             Err(_) => 1,
