@@ -21,7 +21,7 @@ pub fn lexer(data: &[u8]) {
         pieces.push(text.get(span).expect("whole characters"));
     }
     // Nothing but white space and comments was left out, or the pieces would not be all there is.
-    let joined = pieces.join("\n");
+    let joined: String = pieces.iter().flat_map(|piece| [*piece, "\n"]).collect();
     let again = spans(&joined).expect("pieces of a clear text are clear");
     let again: Vec<&str> = again
         .into_iter()
