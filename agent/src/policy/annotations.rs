@@ -120,7 +120,7 @@ impl Annotations {
 fn check(name: &str, about: About) -> Result<(), String> {
     let permits = about.effect == Effect::Permit;
     let why = match name {
-        "approvers" | "approvals" | "wait" if !about.approval && !(about.ask && permits) => {
+        "approvers" | "approvals" | "wait" if !(about.approval || about.ask && permits) => {
             "the policy neither mentions `context.approved` nor permits `ask`"
         }
         "freeze" if !about.approval => "the policy does not mention `context.approved`",

@@ -1,9 +1,10 @@
 //! Verdicts that were given, so that the same question is not judged twice.
 
 use std::collections::HashMap;
-use std::hash::{Hash, Hasher};
+use std::hash::{Hash as _, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::entities::{COUNTERS, is_known};
 use super::evaluate::{Demand, Question};
 use super::load::PolicySet;
 use super::verdict::Judgement;
@@ -90,7 +91,7 @@ pub(super) fn key(policies: &PolicySet, question: &Question<'_>, demand: &Demand
         &session.warehouse,
     ));
     session.hash(&mut digest);
-    let counts = super::entities::COUNTERS.iter().any(|name| seen(name));
+    let counts = COUNTERS.iter().any(|name| seen(name));
     counts.then_some(usage).hash(&mut digest);
     match demand {
         Demand::Login => credential.hash(&mut digest),
@@ -100,14 +101,32 @@ pub(super) fn key(policies: &PolicySet, question: &Question<'_>, demand: &Demand
 }
 
 fn statement(policies: &PolicySet, facts: &Facts, digest: &mut Digest) {
-    (&facts.effects, &facts.accesses, &facts.obscurity).hash(digest);
+    // Every field is named: a new one is not left out by mistake.
+    let Facts {
+        kinds,
+        effects,
+        accesses,
+        functions,
+        columns,
+        predicates,
+        lineage,
+        fingerprint,
+        obscurity,
+        file_transfer,
+        // Others look at these before and after policy.
+        missing: _,
+        session_changes: _,
+        named_results: _,
+        hides_result: _,
+        uses_last_query_id: _,
+    } = facts;
+    (effects, accesses, obscurity, file_transfer).hash(digest);
     if !policies.labels().is_empty() {
-        (&facts.columns, &facts.predicates).hash(digest);
+        (columns, predicates).hash(digest);
     }
     let seen = |name: &str| policies.mentions().has(name);
-    (seen("kinds").then_some(&facts.kinds)).hash(digest);
-    (seen("functions").then_some(&facts.functions)).hash(digest);
-    (seen("fingerprint").then_some(&facts.fingerprint)).hash(digest);
-    let known = seen("lineage_known").then(|| super::entities::is_known(&facts.lineage));
-    known.hash(digest);
+    (seen("kinds").then_some(kinds)).hash(digest);
+    (seen("functions").then_some(functions)).hash(digest);
+    (seen("fingerprint").then_some(fingerprint)).hash(digest);
+    (seen("lineage_known").then(|| is_known(lineage))).hash(digest);
 }

@@ -19,6 +19,13 @@ pub(super) enum Target {
 }
 
 impl Target {
+    pub(super) fn of(object: &Object) -> Self {
+        match (&object.name, object.kind) {
+            (None, _) | (_, ObjectKind::Account) => Self::Account,
+            (Some(name), kind) => Self::Object(kind, name.clone()),
+        }
+    }
+
     /// For people: `SALES.PUBLIC.ORDERS`, `warehouse WH`.
     pub(super) fn shown(&self) -> Option<String> {
         let (kind, name) = match self {
@@ -86,7 +93,7 @@ pub(super) fn statement(facts: &Facts, account: &str, labels: &Labels) -> Vec<Ne
     let touched = Touched::new(facts, account, labels);
     let mut needs = BTreeSet::new();
     for access in &facts.accesses {
-        let target = target(&access.object);
+        let target = Target::of(&access.object);
         needs.insert(Need {
             action: access.effect.name(),
             labels: touched.by(access.effect, &target),
@@ -113,13 +120,6 @@ pub(super) fn statement(facts: &Facts, account: &str, labels: &Labels) -> Vec<Ne
         }
     }
     needs.into_iter().collect()
-}
-
-fn target(object: &Object) -> Target {
-    match (&object.name, object.kind) {
-        (None, _) | (_, ObjectKind::Account) => Target::Account,
-        (Some(name), kind) => Target::Object(kind, name.clone()),
-    }
 }
 
 /// The labels of a statement's columns, by the access that touches them.

@@ -266,14 +266,18 @@ impl<'a> Cast<'a> {
             self.put(&mut pairs, name, || Value::new_long(count));
         }
         if self.mentions.has("session") {
+            // Whole: a record can be compared without naming what is in it.
             let session = scene.session;
             let texts = [
-                ("database", session.database.as_deref()),
-                ("schema", session.schema.as_deref()),
-                ("role", session.role.as_deref()),
-                ("warehouse", session.warehouse.as_deref()),
+                ("database", &session.database),
+                ("schema", &session.schema),
+                ("role", &session.role),
+                ("warehouse", &session.warehouse),
             ];
-            let record = Value::new_record(self.texts(texts)).or(Err(Unfit))?;
+            let texts = texts.into_iter().filter_map(|(name, text)| {
+                Some((name.to_owned(), Value::new_string(text.clone()?)))
+            });
+            let record = Value::new_record(texts).or(Err(Unfit))?;
             pairs.insert("session".to_owned(), record);
         }
         Context::from_pairs(pairs).or(Err(Unfit))

@@ -2,144 +2,75 @@
 
 use std::collections::BTreeSet;
 
-use super::evaluate::{Demand, Question, decide};
+use super::demand::{Need, Target};
+use super::evaluate::{Question, weigh};
 use super::load::PolicySet;
-use super::rights;
-use crate::mask::labels::Labels;
-use crate::sql::facts::{Access, Column, Object, ObjectKind};
-use crate::sql::{Effect, Facts};
+use crate::sql::Effect;
+use crate::sql::facts::{Object, ObjectKind};
+
+/// Actions that depend on the labels of columns.
+const BY_LABEL: [&str; 4] = ["read", "filter", "insert", "export"];
 
 /// One cell: what is answered to a principal that would act on an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     pub action: &'static str,
-    /// The object's entity type.
-    pub kind: &'static str,
+    /// The object as messages call it; the account has no name of its own.
     pub object: String,
-    /// `allow`, `hold` or `deny`.
+    /// The label of the columns that are touched.
+    pub label: Option<String>,
+    /// `allow`, `hold` or `deny`; deny also where it cannot be judged.
     pub verdict: &'static str,
     /// The policies that decided, sorted.
     pub policies: Vec<String>,
 }
 
-/// Judges every action on every object, and `login`, `ask` and `unmask` on what the policies and
-/// labels name, in the circumstances of `question`.
+/// Judges every action on every object in the circumstances of a question; on tables some of them
+/// once more for each label; then `login`, and `unmask` and `ask` for the labels and roles that
+/// there are.
 #[must_use]
 pub fn matrix(policies: &PolicySet, question: &Question<'_>, objects: &[Object]) -> Vec<Row> {
-    let mut rows = Vec::new();
-    if let Some(credential) = question.credential {
-        let judgement = decide(policies, question, Demand::Login);
-        rows.push(Row {
-            action: "login",
-            kind: "Credential",
-            object: credential.to_owned(),
-            verdict: judgement.name(),
-            policies: judgement.policies().to_vec(),
-        });
-    }
+    let credential = question.credential.map(str::to_owned);
+    let login = credential.map(|name| Need::new("login", Target::Credential(name)));
+    let mut needs: Vec<Need> = login.into_iter().collect();
     for object in objects {
-        for effect in Effect::ALL {
-            rows.push(cell(policies, question, effect, object));
+        let target = Target::of(object);
+        let effects = Effect::ALL.into_iter();
+        needs.extend(effects.map(|effect| Need::new(effect.name(), target.clone())));
+        if object.kind == ObjectKind::Table {
+            for (label, _) in policies.labels().iter() {
+                let by_label = BY_LABEL.into_iter().map(|action| Need {
+                    labels: BTreeSet::from([label.to_owned()]),
+                    ..Need::new(action, target.clone())
+                });
+                needs.extend(by_label);
+            }
         }
-        rows.extend(filter(policies, question, object));
     }
-    for (label, _) in policies.labels().iter() {
-        let right = rights::unmask(policies, question, label);
-        rows.push(right_row("unmask", "Label", label, right));
-    }
-    for role in policies.roles() {
-        let right = rights::ask(policies, question.principal, role, question.now);
-        rows.push(right_row(
-            "ask",
-            "Role",
-            role,
-            right.map(|(right, _)| right),
-        ));
-    }
-    rows
+    let labels = policies.labels().iter();
+    needs.extend(labels.map(|(it, _)| Need::new("unmask", Target::Label(it.to_owned()))));
+    let roles = policies.roles().iter();
+    needs.extend(roles.map(|it| Need::new("ask", Target::Role(it.clone()))));
+    needs
+        .into_iter()
+        .map(|need| row(policies, question, need))
+        .collect()
 }
 
-fn right_row(
-    action: &'static str,
-    kind: &'static str,
-    object: &str,
-    right: Result<rights::Right, super::Denial>,
-) -> Row {
-    let (verdict, policies) = match right {
-        Ok(right) => ("allow", right.policies),
-        Err(denial) => ("deny", denial.policies),
+fn row(policies: &PolicySet, question: &Question<'_>, need: Need) -> Row {
+    let weighed = weigh(policies, question, std::slice::from_ref(&need));
+    let (verdict, policies) = match &weighed {
+        Ok(weighed) => (
+            weighed.judgement.name(),
+            weighed.judgement.policies().to_vec(),
+        ),
+        Err(_) => ("deny", Vec::new()),
     };
     Row {
-        action,
-        kind,
-        object: object.to_owned(),
+        action: need.action,
+        object: need.target.shown().unwrap_or_else(|| "account".to_owned()),
+        label: need.labels.into_iter().next(),
         verdict,
         policies,
     }
-}
-
-fn cell(policies: &PolicySet, question: &Question<'_>, effect: Effect, object: &Object) -> Row {
-    let facts = facts(question, effect, object);
-    let judgement = decide(policies, question, Demand::Statement(&facts));
-    Row {
-        action: effect.name(),
-        kind: object.kind.entity(),
-        object: name(question, object),
-        verdict: judgement.name(),
-        policies: judgement.policies().to_vec(),
-    }
-}
-
-/// A read whose rows are chosen by columns with the labels of the table.
-fn filter(policies: &PolicySet, question: &Question<'_>, object: &Object) -> Option<Row> {
-    let table = object.name.as_ref()?;
-    let labels: &Labels = policies.labels();
-    if object.kind != ObjectKind::Table || labels.of_table(question.account, table).is_empty() {
-        return None;
-    }
-    let column = Column {
-        table: table.clone(),
-        column: None,
-    };
-    let facts = Facts {
-        predicates: BTreeSet::from([column]),
-        ..facts(question, Effect::Read, object)
-    };
-    let judgement = decide(policies, question, Demand::Statement(&facts));
-    Some(Row {
-        action: "filter",
-        kind: object.kind.entity(),
-        object: name(question, object),
-        verdict: judgement.name(),
-        policies: judgement.policies().to_vec(),
-    })
-}
-
-fn facts(question: &Question<'_>, effect: Effect, object: &Object) -> Facts {
-    let access = Access {
-        effect,
-        object: object.clone(),
-    };
-    let table = object
-        .name
-        .clone()
-        .filter(|_| object.kind == ObjectKind::Table);
-    let columns = table.map(|table| Column {
-        table,
-        column: None,
-    });
-    let asked = question.facts;
-    Facts {
-        kinds: asked.map(|it| it.kinds.clone()).unwrap_or_default(),
-        effects: BTreeSet::from([effect]),
-        accesses: BTreeSet::from([access]),
-        columns: columns.into_iter().collect(),
-        obscurity: None,
-        ..Facts::opaque(String::new(), "")
-    }
-}
-
-fn name(question: &Question<'_>, object: &Object) -> String {
-    let name = object.name.as_ref();
-    name.map_or_else(|| question.account.to_owned(), ToString::to_string)
 }

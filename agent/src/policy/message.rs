@@ -65,22 +65,27 @@ impl<'a> Told<'a> {
 
     pub(super) fn held(&self, deciding: &BTreeSet<usize>, terms: &Terms) -> String {
         let waiting = self.refused().map(|(need, _)| shown(need));
-        let rules = self.rules(deciding);
+        let rules = cut(&self.rules(deciding), BYTES_MAX / 2);
         let groups = terms.approvers.iter().map(String::as_str);
-        let who = match terms.approvals {
-            0 => "nobody, but everybody is told".to_owned(),
-            1 => format!("one of {}", list(groups)),
-            people => format!("{people} of {}", list(groups)),
+        let needs = match terms.approvals {
+            0 => "goes on by breaking the glass, and everybody is told".to_owned(),
+            people => {
+                let groups = list(groups);
+                let people = if people == 1 {
+                    "one".to_owned()
+                } else {
+                    people.to_string()
+                };
+                let wait = duration(terms.wait);
+                format!("needs approval by {people} of {groups} within {wait}")
+            }
         };
         let head = format!(
             "held for {} on account `{}`: ",
             self.scene.name(),
             self.scene.account
         );
-        let tail = format!(
-            " needs approval by {who} within {}, says {rules}",
-            duration(terms.wait)
-        );
+        let tail = format!(" {needs}, says {rules}");
         let room = BYTES_MAX.saturating_sub(head.len() + tail.len());
         plain(&format!("{head}{}{tail}", cut(&join(waiting), room)))
     }
@@ -199,7 +204,7 @@ pub(super) fn helpful_role(
         match helps(policies, &question, needs) {
             Some(Help::Allows) => return Some((role.clone(), terms)),
             Some(Help::Holds) => {
-                held.get_or_insert((role.clone(), terms));
+                held = held.or_else(|| Some((role.clone(), terms)));
             }
             None => {}
         }

@@ -88,11 +88,11 @@ columns = []
     let told: Vec<String> = findings
         .iter()
         .map(|it| {
-            let line = text[..it.offset].matches('\n').count() + 1;
+            let line = text.split_at(it.offset).0.matches('\n').count() + 1;
             format!("{line}: {}", it.message)
         })
         .collect();
     insta::assert_snapshot!(told.join("\n"));
-    assert!(Labels::parse("[[label]\nname = ").is_err());
+    Labels::parse("[[label]\nname = ").unwrap_err();
     assert!(Labels::parse("").unwrap().is_empty());
 }

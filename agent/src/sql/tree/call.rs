@@ -301,15 +301,3 @@ fn decides(name: &str, argument: usize) -> bool {
         _ => false,
     }
 }
-
-impl super::select::List {
-    /// Adds what any of its columns comes from.
-    fn row(&self, pool: &mut super::taint::Pool, gather: &mut Gather) {
-        for output in &self.outputs {
-            gather.add(&output.taint);
-        }
-        for shape in &self.rest {
-            shape.row(pool, gather);
-        }
-    }
-}

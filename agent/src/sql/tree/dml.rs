@@ -342,41 +342,28 @@ impl Walker<'_> {
             return Yield::NoData;
         };
         let mut scope = outer.inner();
-        match kind {
+        let effect = match kind {
             CopyIntoSnowflakeKind::Table => {
-                let mut target = outer.inner();
-                let named = self.changed(into, &mut target);
-                self.access_named(Effect::Import, ObjectKind::Table, &named);
-                let columns = into_columns.iter().flatten();
-                let columns: Vec<_> = columns.map(|column| self.fold(column)).collect();
-                self.touch_columns(&columns, &target);
+                self.loads(into, into_columns.as_deref().unwrap_or_default(), outer);
                 if let Some(from) = from_obj {
-                    let named = self.named(from);
-                    let effect = match &named {
-                        Named::Location => Effect::Import,
-                        Named::Objects(_) | Named::Stage(_) | Named::Cte(_) | Named::Dynamic => {
-                            Effect::Read
-                        }
-                    };
-                    self.access_named(effect, ObjectKind::Stage, &as_stage(named));
-                    self.transformations(
-                        from_transformations.as_deref().unwrap_or_default(),
-                        from_obj_alias.as_ref(),
-                        &mut scope,
-                    );
+                    self.loaded(from);
+                    let items = from_transformations.as_deref().unwrap_or_default();
+                    self.transformations(items, from_obj_alias.as_ref(), &mut scope);
                 }
+                Effect::Import
             }
             CopyIntoSnowflakeKind::Location => {
-                let named = self.named(into);
-                self.access_named(Effect::Export, ObjectKind::Stage, &as_stage(named));
+                let named = as_stage(self.named(into));
+                self.access_named(Effect::Export, ObjectKind::Stage, &named);
                 if let Some(from) = from_obj {
                     let named = self.named(from);
                     let (names, shape) = self.readable(&named, outer);
                     self.bind(None, names, shape, &mut scope);
                     self.touch_columns(&[], &scope);
                 }
+                Effect::Export
             }
-        }
+        };
         if let Some(query) = from_query {
             let shape = self.query(query, outer);
             self.bind(None, Names::Nothing, shape, &mut scope);
@@ -385,17 +372,31 @@ impl Walker<'_> {
             self.condition(partition, &scope);
         }
         if let Some(name) = &stage_params.storage_integration {
-            let effect = match kind {
-                CopyIntoSnowflakeKind::Table => Effect::Import,
-                CopyIntoSnowflakeKind::Location => Effect::Export,
-            };
-            let name = self.spelt(name).and_then(ObjectName::new);
-            match name {
+            match self.spelt(name).and_then(ObjectName::new) {
                 Some(name) => self.access(effect, ObjectKind::Integration, name),
                 None => self.access_account(Effect::Opaque),
             }
         }
         Yield::NoData
+    }
+
+    /// The table that files are loaded into.
+    fn loads(&mut self, into: &AstName, columns: &[Ident], outer: &Scope<'_>) {
+        let mut target = outer.inner();
+        let named = self.changed(into, &mut target);
+        self.access_named(Effect::Import, ObjectKind::Table, &named);
+        let columns: Vec<_> = columns.iter().map(|column| self.fold(column)).collect();
+        self.touch_columns(&columns, &target);
+    }
+
+    /// Where the files are.
+    fn loaded(&mut self, from: &AstName) {
+        let named = as_stage(self.named(from));
+        let effect = match &named {
+            Named::Location => Effect::Import,
+            Named::Objects(_) | Named::Stage(_) | Named::Cte(_) | Named::Dynamic => Effect::Read,
+        };
+        self.access_named(effect, ObjectKind::Stage, &named);
     }
 
     fn transformations(

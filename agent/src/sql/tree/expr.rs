@@ -341,12 +341,15 @@ impl Walker<'_> {
     /// What a window is made by decides about the values of its rows.
     pub(super) fn over(&mut self, window: &WindowType, scope: &Scope<'_>, gather: &mut Gather) {
         match window {
-            WindowType::NamedWindow(_) => {}
+            WindowType::NamedWindow(_) => gather.add_unknown("a named window is not followed"),
             WindowType::WindowSpec(spec) => self.window(spec, scope, gather),
         }
     }
 
     pub(super) fn window(&mut self, spec: &WindowSpec, scope: &Scope<'_>, gather: &mut Gather) {
+        if spec.window_name.is_some() {
+            gather.add_unknown("a named window is not followed");
+        }
         let order = spec.order_by.iter().map(|order| &order.expr);
         for expr in spec.partition_by.iter().chain(order) {
             let taint = self.condition(expr, scope);
@@ -379,7 +382,11 @@ impl Walker<'_> {
         } else if let Some(variable) = name.strip_prefix('$') {
             self.variable(&variable.to_uppercase(), gather);
         }
-        // `?` and `:1` are the client's own values.
+        // `?` and `:1` are the client's own values; `:name` is a variable of a block.
+        let bound = name.strip_prefix(':');
+        if bound.is_some_and(|name| !name.chars().all(|c| c.is_ascii_digit())) {
+            gather.add_unknown(format!("the value of `{name}` is not known"));
+        }
     }
 
     /// A variable can hold what an earlier statement read.
@@ -394,8 +401,13 @@ impl Walker<'_> {
         let mut local = Gather::default();
         let mut at = Some(scope);
         while let Some(scope) = at {
+            if let [only] = scope.bindings.as_slice() {
+                only.shape.at(position, &mut self.pool, &mut local);
+                break;
+            }
+            // Whether it counts in each relation or across them is not documented.
             for binding in &scope.bindings {
-                binding.shape.at(position, &mut self.pool, &mut local);
+                binding.shape.row(&mut self.pool, &mut local);
             }
             if !scope.bindings.is_empty() {
                 break;
@@ -515,6 +527,11 @@ impl Walker<'_> {
         let mut at = Some(scope);
         let mut found = false;
         while let Some(scope) = at {
+            for (parameter, taint) in &scope.parameters {
+                if names.first() == Some(parameter) {
+                    local.add(taint);
+                }
+            }
             for length in 1..names.len().min(4) {
                 let Some((qualifier, rest)) = names.split_at_checked(length) else {
                     continue;

@@ -39,7 +39,14 @@ impl Walker<'_> {
             self.optional(default_on_null.as_ref(), &seen, &mut gather);
             let taint = gather.finish();
             let aggregates = aggregate_functions.as_slice();
-            return self.pivot(&shape, aggregates, value_column, value_source, taint, &seen);
+            return self.pivot(
+                &shape,
+                aggregates,
+                value_column,
+                value_source,
+                &taint,
+                &seen,
+            );
         }
         if let TableFactor::Unpivot {
             table,
@@ -86,7 +93,7 @@ impl Walker<'_> {
         aggregates: &[ExprWithAlias],
         value_column: &[Expr],
         source: &PivotValueSource,
-        taint: Taint,
+        taint: &Taint,
         scope: &Scope<'_>,
     ) -> Rc<Shape> {
         let names = self.consumed(aggregates, value_column);
@@ -96,7 +103,7 @@ impl Walker<'_> {
             }
             let mut row = Gather::default();
             shape.row(&mut self.pool, &mut row);
-            row.add(&taint);
+            row.add(taint);
             row.add_unknown("the columns that `PIVOT` makes are not known");
             let row = row.finish();
             self.touch(&row);
@@ -117,12 +124,12 @@ impl Walker<'_> {
                 for order in orders {
                     self.condition(&order.expr, scope);
                 }
-                return self.open_pivot(outputs, &taint);
+                return self.open_pivot(outputs, taint);
             }
             PivotValueSource::Subquery(query) => {
                 let mut gather = Gather::default();
                 self.subquery(query, scope, &mut gather);
-                gather.add(&taint);
+                gather.add(taint);
                 return self.open_pivot(outputs, &gather.finish());
             }
         };
@@ -285,7 +292,7 @@ fn symbols_of<'a>(pattern: &'a MatchRecognizePattern, named: &mut Vec<&'a Ident>
             }
         }
         MatchRecognizePattern::Group(pattern) | MatchRecognizePattern::Repetition(pattern, _) => {
-            symbols_of(pattern, named)
+            symbols_of(pattern, named);
         }
     }
 }

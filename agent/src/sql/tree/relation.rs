@@ -66,6 +66,12 @@ impl Walker<'_> {
             .definition
             .as_ref()
             .map(|definition| self.definition(name, definition));
+        if relation.columns.is_empty() {
+            // Its columns are those of its definition, or it is as good as not seen.
+            let own = Rc::new(Shape::open(Vec::new(), Rest::Table(table)));
+            let shapes = std::iter::once(own).chain(inner);
+            return Shape::open(Vec::new(), Rest::Either(shapes.collect()));
+        }
         let mut outputs = Vec::with_capacity(relation.columns.len());
         for (at, column) in relation.columns.iter().enumerate() {
             let column: Rc<str> = column.as_str().into();

@@ -59,7 +59,7 @@ pub(super) enum Names {
 /// What an expression can see.
 #[derive(Debug, Default)]
 pub(super) struct Scope<'a> {
-    pub(super) outer: Option<&'a Scope<'a>>,
+    pub(super) outer: Option<&'a Self>,
     pub(super) ctes: Ctes,
     pub(super) bindings: Vec<Binding>,
     /// The aliases of the select list that this scope belongs to.

@@ -11,7 +11,7 @@ use sqlparser::ast::{
 use super::Walker;
 use super::scope::{Alias, Aliases, Scope};
 use super::shape::{Output, Rest, Shape};
-use super::taint::{Gather, Taint};
+use super::taint::{Gather, Pool, Taint};
 use crate::sql::facts::Effect;
 
 /// The columns of a select list as far as they are found.
@@ -25,6 +25,16 @@ pub(super) struct List {
 impl List {
     pub(super) fn push(&mut self, name: Option<Rc<str>>, taint: Taint) {
         self.outputs.push(Output { name, taint });
+    }
+
+    /// Adds what any of its columns comes from.
+    pub(super) fn row(&self, pool: &mut Pool, gather: &mut Gather) {
+        for output in &self.outputs {
+            gather.add(&output.taint);
+        }
+        for shape in &self.rest {
+            shape.row(pool, gather);
+        }
     }
 
     fn finish(self) -> Shape {
@@ -155,6 +165,11 @@ impl Walker<'_> {
             let mut gather = Gather::default();
             shape.at(position, &mut self.pool, &mut gather);
             self.decide(&gather.finish());
+        } else if is_word(expr, "all") {
+            // The parser takes `ORDER BY ALL` for a column.
+            let mut gather = Gather::default();
+            shape.row(&mut self.pool, &mut gather);
+            self.decide(&gather.finish());
         } else {
             self.condition(expr, scope);
         }
@@ -202,7 +217,7 @@ impl Walker<'_> {
                     let mut gather = Gather::default();
                     self.expr(expr, scope, &mut gather);
                     let name = self.fold(alias);
-                    if is_prior(expr) {
+                    if is_word(expr, "prior") {
                         // The parser takes the operator in `PRIOR x` for a column, and its operand
                         // for an alias.
                         self.name(&name, scope, &mut gather);
@@ -248,11 +263,11 @@ impl Walker<'_> {
     }
 }
 
-fn is_prior(expr: &Expr) -> bool {
+fn is_word(expr: &Expr, word: &str) -> bool {
     let Expr::Identifier(ident) = expr else {
         return false;
     };
-    ident.quote_style.is_none() && ident.value.eq_ignore_ascii_case("prior")
+    ident.quote_style.is_none() && ident.value.eq_ignore_ascii_case(word)
 }
 
 /// A bare number, as in `ORDER BY 2`.

@@ -98,16 +98,7 @@ impl Walker<'_> {
             opt_alias,
         } = options;
         if let Some(ilike) = opt_ilike {
-            match Pattern::parse(&ilike.pattern) {
-                Some(pattern) => row.outputs.retain(|output| {
-                    let name = output.name.as_deref();
-                    name.is_none_or(|name| pattern.fits(name))
-                }),
-                None => {
-                    let reason = "the pattern of `ILIKE` has an escape";
-                    row.rest.push(Rc::new(Shape::unknown(reason)));
-                }
-            }
+            only(&mut row, &ilike.pattern);
         }
         let mut excluded = self.excluded(opt_exclude.as_ref());
         let nameless = row.outputs.iter().any(|output| output.name.is_none());
@@ -152,14 +143,9 @@ impl Walker<'_> {
             let reason = "an alias of `*` is not followed";
             row.rest.push(Rc::new(Shape::unknown(reason)));
         }
-        for output in &row.outputs {
-            self.touch(&output.taint);
-        }
-        for shape in &row.rest {
-            let mut gather = Gather::default();
-            shape.row(&mut self.pool, &mut gather);
-            self.touch(&gather.finish());
-        }
+        let mut gather = Gather::default();
+        row.row(&mut self.pool, &mut gather);
+        self.touch(&gather.finish());
         list.outputs.append(&mut row.outputs);
         list.rest.append(&mut row.rest);
     }
@@ -237,6 +223,19 @@ fn add_rest(row: &mut List, shape: &Rc<Shape>) {
     if !shape.is_closed() {
         row.rest.push(Rc::clone(shape));
     }
+}
+
+/// Leaves the columns that `* ILIKE` chooses.
+fn only(row: &mut List, pattern: &str) {
+    let Some(pattern) = Pattern::parse(pattern) else {
+        let reason = "the pattern of `ILIKE` has an escape";
+        row.rest.push(Rc::new(Shape::unknown(reason)));
+        return;
+    };
+    row.outputs.retain(|output| {
+        let name = output.name.as_deref();
+        name.is_none_or(|name| pattern.fits(name))
+    });
 }
 
 /// A pattern of `LIKE`, whose letters stand for both cases.

@@ -297,7 +297,7 @@ impl Reader {
                     columns = self.columns(value);
                 }
                 "method" => label.method = self.method(value),
-                "rank" => label.rank = self.rank(value),
+                "rank" => label.rank = self.rank(&value),
                 unknown => {
                     let hint = suggestion(unknown, &KEYS);
                     self.wrong(&key.span(), format!("unknown key `{unknown}`{hint}"));
@@ -363,7 +363,7 @@ impl Reader {
         Some(method.into_inner())
     }
 
-    fn rank(&mut self, value: Spanned<DeValue<'_>>) -> Option<i64> {
+    fn rank(&mut self, value: &Spanned<DeValue<'_>>) -> Option<i64> {
         let span = value.span();
         if let DeValue::Integer(number) = value.get_ref()
             && let Ok(rank) = i64::from_str_radix(number.as_str(), number.radix())
