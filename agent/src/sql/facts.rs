@@ -157,7 +157,7 @@ pub struct Object {
 }
 
 /// One thing that a statement does to one object. The effect says the part that the object has in
-/// it: read, inserted into, created.
+/// it: read, inserted into, created. An integration has the effect of what it is used for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Access {
     pub effect: Effect,
@@ -220,8 +220,8 @@ pub enum SessionChange {
 /// The facts of one statement text, which may hold several statements.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
-    /// The kind of each statement in order, upper case: `SELECT`, `CREATE TABLE`. A text that is
-    /// not understood has one, which tells its first word: `OPAQUE(DECLARE)`.
+    /// The kind of each statement in order, upper case: `SELECT`, `CREATE TABLE`. One that is not
+    /// understood tells its first word: `OPAQUE(DECLARE)`; so does a text that cannot be taken apart.
     pub kinds: Vec<String>,
     /// The union over all statements; never empty. Exactly the effects of `accesses`.
     pub effects: BTreeSet<Effect>,

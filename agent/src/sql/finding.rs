@@ -94,5 +94,9 @@ impl Finding {
         self.predicates.extend(found.predicates);
         self.missing.extend(found.missing);
         self.lineage = found.lineage;
+        if self.does(Effect::Opaque) {
+            self.changes.push(SessionChange::Unknown);
+            self.obscurity.get_or_insert(Obscurity::Part);
+        }
     }
 }

@@ -7,9 +7,11 @@
 //! - the body of `$$ … $$` stays, because it is code as often as it is a value;
 //! - variables keep their names.
 //!
-//! A text that the lexer refuses is hashed as it stands, under another key.
+//! A text that the lexer refuses is hashed as it stands, under another key; of one that is too long
+//! to be read, the length and as much of the beginning as would have been read.
 
 use super::lexer::{Lexeme, Token};
+use super::limits::TEXT_BYTES_MAX;
 
 const LITERAL: &[u8] = b"L\0";
 
@@ -17,7 +19,12 @@ const LITERAL: &[u8] = b"L\0";
 pub(super) fn of(text: &str, tokens: Option<&Vec<Token<'_>>>) -> String {
     let Some(tokens) = tokens else {
         let hash = blake3::Hasher::new_derive_key("snowfence 2026 statement without lexemes")
-            .update(text.as_bytes())
+            .update(&text.len().to_le_bytes())
+            .update(
+                text.as_bytes()
+                    .get(..TEXT_BYTES_MAX)
+                    .unwrap_or(text.as_bytes()),
+            )
             .finalize();
         return hash.to_hex().to_string();
     };

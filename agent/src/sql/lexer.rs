@@ -143,10 +143,10 @@ impl<'a> Lexer<'a> {
 
     /// Keeps what the meaning of the following characters depends on.
     fn note(&mut self, token: &Token<'a>, before: Option<&Token<'a>>) {
-        match token.lexeme {
-            Lexeme::Symbol('@') => self.in_path = true,
-            Lexeme::Symbol('(' | ')' | ',' | ';') => self.in_path = false,
-            _ => {}
+        if token.is_symbol('@') {
+            self.in_path = true;
+        } else if ['(', ')', ',', ';'].iter().any(|it| token.is_symbol(*it)) {
+            self.in_path = false;
         }
         if before.is_none_or(|before| before.is_symbol(';')) {
             self.in_transfer = token.is_any(&["PUT", "GET"]);

@@ -64,6 +64,10 @@ impl Gauge {
             // One more than were opened is for the parser to refuse.
             if self.chains.len() > 1 {
                 self.chains.pop();
+                // A link of a chain of brackets, `a[0][0]`, has two outside of them, too.
+                if let Some(chain) = self.chains.last_mut() {
+                    *chain += 1;
+                }
             }
         }
         if self.tokens > TOKENS_MAX {

@@ -37,6 +37,10 @@ pub(super) enum Obscurity {
     NoName(String),
     #[error("a name is computed while the statement runs; write the name itself")]
     DynamicName,
+    #[error(
+        "a part of it has a computed name or a form that Snowfence does not know; write it plainly"
+    )]
+    Part,
     #[error("text is put together and run; send the statement itself")]
     DynamicText,
     #[error("a string that is run has an escape other than \\\\, \\', \\n and \\t; use $$ … $$")]

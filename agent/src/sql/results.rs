@@ -3,6 +3,8 @@
 //! Snowflake gives a result to every session of its user, and all our sessions may share one: who
 //! owns a result is for us to check, so no name of one may be missed.
 
+use std::collections::BTreeSet;
+
 use super::context::Context;
 use super::lexer::{Lexeme, Token, lex};
 use crate::snowflake::QueryId;
@@ -109,12 +111,8 @@ fn variable(argument: &[Token<'_>], context: &Context) -> Option<String> {
 pub(super) fn suspected(text: &str, tokens: Option<&Vec<Token<'_>>>, known: Named) -> Named {
     let runs = text.split(|c: char| !(c.is_ascii_hexdigit() || c == '-'));
     let mut ids: Vec<String> = runs.filter_map(id).collect();
-    ids.extend(
-        known
-            .ids
-            .into_iter()
-            .filter(|id| !text.to_ascii_lowercase().contains(id)),
-    );
+    let found: BTreeSet<String> = ids.iter().cloned().collect();
+    ids.extend(known.ids.into_iter().filter(|id| !found.contains(id)));
     Named {
         ids,
         last_query_id: text.to_ascii_uppercase().contains("LAST_QUERY_ID"),

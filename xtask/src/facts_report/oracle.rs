@@ -82,13 +82,13 @@ pub(super) fn is_statement(sql: &str) -> bool {
         && !(is_call || is_template || is_part)
 }
 
-/// True for what is to be refused as not understood: a name that is computed, and `#`, which is no
+/// True for what is to be refused as not understood: a name that is computed or in `$$`, and `#`, which is no
 /// comment in Snowflake and one elsewhere.
 pub(super) fn is_obscure(sql: &str) -> bool {
     let words = words(sql);
     words.windows(3).any(|window| {
         matches!(window, [name, open, value]
-            if name == "IDENTIFIER" && open == "(" && ["?", "$", ":"].contains(&value.as_str()))
+            if (name == "IDENTIFIER" || name == "TABLE") && open == "(" && ["?", "$", ":"].contains(&value.as_str()))
     }) || words.iter().any(|word| word == "#")
 }
 

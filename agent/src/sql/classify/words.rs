@@ -1,20 +1,17 @@
-//! What words tell wherever they stand: what they call may be anywhere in a tree.
+//! What words tell wherever they stand, where no tree tells it.
 
 use crate::sql::facts::Effect;
+use crate::sql::functions::{self, Class};
 use crate::sql::lexer::{Lexeme, Token};
-
-/// `SYSTEM$` functions that only answer. Others change, cancel, wait or reveal.
-const HARMLESS_SYSTEM_FUNCTIONS: [&str; 2] = ["SYSTEM$CLIENT_VERSION_INFO", "SYSTEM$TYPEOF"];
-
-/// `SYSTEM$` functions that act on the caller's own queries.
-const SESSION_SYSTEM_FUNCTIONS: [&str; 2] = ["SYSTEM$CANCEL_ALL_QUERIES", "SYSTEM$CANCEL_QUERY"];
 
 /// The effects that words tell wherever they stand in a query.
 pub(in crate::sql) fn by_words(tokens: &[Token<'_>]) -> Vec<Effect> {
     let mut effects = Vec::new();
     for (at, token) in tokens.iter().enumerate() {
+        let before = at.checked_sub(1).and_then(|before| tokens.get(before));
         let after = tokens.get(at + 1..).unwrap_or_default();
         let opens = after.first().is_some_and(|next| next.is_symbol('('));
+        let is_qualified = before.is_some_and(|before| before.is_symbol('.'));
         if let (true, [verb, name, ..]) = (token.is_symbol('('), after)
             && name.name().is_some()
         {
@@ -26,20 +23,34 @@ pub(in crate::sql) fn by_words(tokens: &[Token<'_>]) -> Vec<Effect> {
             "CORTEX" if after.first().is_some_and(|next| next.is_symbol('.')) => {
                 effects.push(Effect::Ai);
             }
-            name if name.starts_with("AI_") && opens => effects.push(Effect::Ai),
-            name if SESSION_SYSTEM_FUNCTIONS.contains(&name) => effects.push(Effect::Session),
-            name if name.starts_with("SYSTEM$") => {
-                let acts = !HARMLESS_SYSTEM_FUNCTIONS.contains(&name);
-                effects.extend(acts.then_some(Effect::Admin));
-            }
             "TABLE" if opens => {
                 let path = after.get(1..).unwrap_or_default();
                 effects.extend(runs_code(path).then_some(Effect::Execute));
             }
+            name if opens && !is_qualified => effects.extend(effect(name)),
             _ => {}
         }
     }
     effects
+}
+
+/// What a built-in function needs on the account.
+fn effect(name: &str) -> Option<Effect> {
+    match functions::class(name)? {
+        Class::Plain
+        | Class::Aggregate
+        | Class::Window
+        | Class::Table
+        | Class::Context
+        | Class::Variable
+        | Class::Harmless => None,
+        Class::Stage => Some(Effect::Read),
+        Class::Describes | Class::Results => Some(Effect::Describe),
+        Class::Exports => Some(Effect::Export),
+        Class::Ai => Some(Effect::Ai),
+        Class::Session => Some(Effect::Session),
+        Class::Admin => Some(Effect::Admin),
+    }
 }
 
 /// A write in parentheses, which Snowflake does not have: if it gets it, it is not a read.
@@ -74,78 +85,16 @@ fn runs_code(path: &[Token<'_>]) -> bool {
             | Lexeme::Symbol(_) => return false,
         }
     }
-    match names.as_slice() {
-        [name] => !is_built_in(name),
-        [schema, _] | [_, schema, _] if schema == "INFORMATION_SCHEMA" => false,
-        [database, _, _] => database != "SNOWFLAKE",
-        _ => true,
+    !is_built_in(&names)
+}
+
+/// True for functions that Snowflake has, and that run nobody's code. A name that only looks like
+/// one of them, by its `AI_`, may be a user's.
+pub(in crate::sql) fn is_built_in(parts: &[String]) -> bool {
+    match parts {
+        [name] => functions::is_listed(name) || name.starts_with("SYSTEM$"),
+        [schema, _] | [_, schema, _] if schema == "INFORMATION_SCHEMA" => true,
+        [database, schema, _] => database == "SNOWFLAKE" && schema == "CORTEX",
+        _ => false,
     }
 }
-
-/// True for functions that Snowflake has, and that run nobody's code.
-pub(in crate::sql) fn is_built_in(name: &str) -> bool {
-    name.starts_with("SYSTEM$") || name.starts_with("AI_") || BUILT_IN.contains(&name)
-}
-
-const BUILT_IN: [&str; 60] = [
-    "ABS",
-    "AVG",
-    "COALESCE",
-    "CONCAT",
-    "COUNT",
-    "CURRENT_DATABASE",
-    "CURRENT_DATE",
-    "CURRENT_ROLE",
-    "CURRENT_SCHEMA",
-    "CURRENT_TIMESTAMP",
-    "CURRENT_USER",
-    "CURRENT_WAREHOUSE",
-    "DATEADD",
-    "DATEDIFF",
-    "DATE_PART",
-    "DATE_TRUNC",
-    "DECODE",
-    "DENSE_RANK",
-    "FLATTEN",
-    "GENERATOR",
-    "GET",
-    "GET_PATH",
-    "GET_QUERY_OPERATOR_STATS",
-    "GREATEST",
-    "IFF",
-    "IFNULL",
-    "INFER_SCHEMA",
-    "LAG",
-    "LAST_QUERY_ID",
-    "LEAD",
-    "LEAST",
-    "LEFT",
-    "LENGTH",
-    "LISTAGG",
-    "LOWER",
-    "LTRIM",
-    "MAX",
-    "MIN",
-    "NULLIF",
-    "NVL",
-    "OBJECT_CONSTRUCT",
-    "PARSE_JSON",
-    "RANK",
-    "REPLACE",
-    "RESULT_SCAN",
-    "RIGHT",
-    "ROUND",
-    "ROW_NUMBER",
-    "RTRIM",
-    "SEQ4",
-    "SPLIT",
-    "SPLIT_TO_TABLE",
-    "STRTOK_SPLIT_TO_TABLE",
-    "SUBSTR",
-    "SUM",
-    "TO_DATE",
-    "TO_VARCHAR",
-    "TRIM",
-    "UPPER",
-    "VALIDATE",
-];

@@ -22,10 +22,7 @@ pub(super) fn alter(mut cursor: Cursor<'_>, scope: Scope<'_>) -> Judged {
     let actions = ["SET", "UNSET", "SUSPEND", "RESUME", "ABORT"];
     let is_own = matches!(object.kind, ObjectKind::User | ObjectKind::Warehouse)
         && cursor.peek().is_some_and(|token| token.is_any(&actions));
-    if object.kind == ObjectKind::Account {
-        finding.account(Effect::Alter);
-        finding.account(Effect::Admin);
-    } else if is_own {
+    if object.kind == ObjectKind::Account || is_own {
         finding.account(Effect::Alter);
         finding.account(Effect::Admin);
     } else {
@@ -40,6 +37,7 @@ pub(super) fn alter(mut cursor: Cursor<'_>, scope: Scope<'_>) -> Judged {
     }
     let rest = cursor.rest();
     expression::add_integrations(&mut finding, Effect::Alter, rest, scope)?;
+    expression::add_queries(&mut finding, rest, scope)?;
     leave(&mut finding, object, rest);
     start(&mut finding, object, rest, scope)?;
     Ok(finding)
@@ -89,6 +87,9 @@ fn leave(finding: &mut Finding, object: Type, rest: Piece<'_>) {
     }
 }
 
+/// What brings other code into force, or makes it run.
+const RELEASES: [&str; 6] = ["ADD", "COMMIT", "FROM", "PULL", "RESUME", "UPGRADE"];
+
 /// What makes code run, or be other code.
 fn start(
     finding: &mut Finding,
@@ -117,13 +118,10 @@ fn start(
                 finding.account(Effect::Execute);
             }
         }
-        "SERVICE" | "STREAMLIT" | "NOTEBOOK" | "APPLICATION" | "DBT PROJECT" => {
-            if ["RESUME", "FROM", "UPGRADE", "ADD", "COMMIT", "PULL"]
-                .iter()
-                .any(|it| rest.has(it))
-            {
-                foreign_code(finding);
-            }
+        "SERVICE" | "STREAMLIT" | "NOTEBOOK" | "APPLICATION" | "DBT PROJECT"
+            if RELEASES.iter().any(|it| rest.has(it)) =>
+        {
+            foreign_code(finding);
         }
         _ => {}
     }

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use super::session::unescape;
 use super::{Judged, expression, foreign_code, types};
+use crate::sql::classify;
 use crate::sql::cursor::{Cursor, Piece, Scope};
 use crate::sql::facts::{Access, Effect, Lineage, ObjectKind};
 use crate::sql::finding::Finding;
-use crate::sql::lexer::{Lexeme, lex};
+use crate::sql::lexer::{Lexeme, Token, lex};
 use crate::sql::opaque::Obscurity;
 use crate::sql::split;
 
@@ -28,12 +29,16 @@ pub(super) fn call(mut cursor: Cursor<'_>, scope: Scope<'_>) -> Judged {
     }
     expression::add(&mut finding, arguments, scope)?;
     finding.lineage = Lineage::Unknown("a procedure decides what it returns".to_owned());
-    // `CALL SYSTEM$…` is built in, and no less powerful for it.
-    let first = words.tokens.first().and_then(|token| token.name());
+    // `CALL SYSTEM$…` is built in: it belongs to no schema, and is no less powerful for it.
+    let first = words.tokens.first().and_then(Token::name);
     if first.is_some_and(|first| first.starts_with("SYSTEM$")) {
-        finding.account(Effect::Admin);
+        finding.account(Effect::Execute);
+        for effect in classify::by_words(words.tokens) {
+            finding.account(effect);
+        }
+    } else {
+        finding.add(Effect::Execute, ObjectKind::Procedure, name);
     }
-    finding.add(Effect::Execute, ObjectKind::Procedure, name);
     finding
         .changes
         .push(crate::sql::facts::SessionChange::Unknown);

@@ -22,11 +22,11 @@ pub(super) fn copy(mut cursor: Cursor<'_>, scope: Scope<'_>) -> Judged {
     }
 }
 
-/// True before `@stage` and before a string, which is a location.
+/// True before `@stage`, before a string, which is a location, and before a variable with one.
 fn is_place(cursor: &Cursor<'_>) -> bool {
-    cursor
-        .peek()
-        .is_some_and(|token| token.is_symbol('@') || matches!(token.lexeme, Lexeme::Text(_)))
+    cursor.peek().is_some_and(|token| {
+        token.is_symbol('@') || matches!(token.lexeme, Lexeme::Text(_) | Lexeme::Variable(_))
+    })
 }
 
 fn load(mut cursor: Cursor<'_>, scope: Scope<'_>) -> Judged {

@@ -3,7 +3,7 @@
 //! To replace an object is to create it: who may create under a name may replace what has it.
 
 use super::types::{self, Type};
-use super::{Judged, call, expression, foreign_code};
+use super::{Judged, call, expression};
 use crate::sql::cursor::{Cursor, Piece, Scope};
 use crate::sql::facts::{Access, Effect, Object, ObjectKind, SessionChange};
 use crate::sql::finding::Finding;
@@ -26,13 +26,16 @@ pub(super) fn create(mut cursor: Cursor<'_>, scope: Scope<'_>) -> Judged {
         switch(&mut finding, object, name);
     }
     let rest = cursor.rest();
-    expression::add_integrations(&mut finding, Effect::Read, rest, scope)?;
+    expression::add_integrations(&mut finding, Effect::Create, rest, scope)?;
     add_source(&mut finding, object, rest, scope)?;
     match object.words {
         "PROCEDURE" | "FUNCTION" | "AGGREGATE FUNCTION" | "DATA METRIC FUNCTION" => {
             body(&mut finding, rest, scope)?;
         }
         "EXTERNAL FUNCTION" => export_arguments(&mut finding),
+        "REPLICATION GROUP" | "FAILOVER GROUP" if rest.has("ALLOWED_ACCOUNTS") => {
+            finding.account(Effect::Export);
+        }
         // A copy of a task runs what the task runs.
         "TASK" | "ALERT" if rest.tokens.first().is_some_and(|it| it.is("CLONE")) => {
             finding.account(Effect::Execute);
@@ -44,7 +47,7 @@ pub(super) fn create(mut cursor: Cursor<'_>, scope: Scope<'_>) -> Judged {
         }
         "ALERT" => alert(&mut finding, rest, scope)?,
         "STREAMLIT" | "NOTEBOOK" | "NOTEBOOK PROJECT" | "SERVICE" | "DBT PROJECT"
-        | "APPLICATION" | "MCP SERVER" => foreign_code(&mut finding),
+        | "APPLICATION" | "MCP SERVER" => finding.account(Effect::Execute),
         "AGENT" | "CORTEX AGENT" | "EXTERNAL AGENT" => finding.account(Effect::Ai),
         "CORTEX SEARCH SERVICE" => {
             finding.account(Effect::Ai);
@@ -185,9 +188,9 @@ fn add_definition(
     if first.is_some_and(|first| first.is_any(&queries) || first.is_symbol('(')) {
         return expression::add_query(finding, query, scope);
     }
-    // `AS REPLICA OF`, `AS "a"` as a column's alias; a query in another form is none.
-    let is_view = finding.kind.ends_with("VIEW") || finding.kind == "CREATE DYNAMIC TABLE";
-    match is_view {
+    // A query in another form may be anything.
+    let is_rows = finding.kind.ends_with("VIEW") || finding.kind.ends_with("TABLE");
+    match is_rows {
         true => Err(Obscurity::Form(format!("`{}`", finding.kind))),
         false => Ok(()),
     }
@@ -294,7 +297,7 @@ pub(super) fn body(
     let code = body_start(rest).map(|at| rest.from(at));
     let text = code.and_then(|code| code.tokens.first());
     let Some((code, first)) = code.zip(text).filter(|_| is_sql) else {
-        foreign_code(finding);
+        finding.account(Effect::Execute);
         return Ok(());
     };
     let mut inner = Finding::new("");
@@ -320,7 +323,7 @@ pub(super) fn body(
         .retain(|access| access.effect != Effect::Opaque);
     finding.absorb(inner);
     if !is_read {
-        foreign_code(finding);
+        finding.account(Effect::Execute);
     }
     Ok(())
 }

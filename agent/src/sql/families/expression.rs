@@ -40,6 +40,28 @@ pub(super) fn add(
     Ok(())
 }
 
+/// Adds the queries in brackets, where the other brackets call nothing: types, columns, options.
+pub(super) fn add_queries(
+    finding: &mut Finding,
+    piece: Piece<'_>,
+    scope: Scope<'_>,
+) -> Result<(), Obscurity> {
+    let mut at = 0;
+    while let Some(token) = piece.tokens.get(at) {
+        let rest = piece.from(at);
+        let next = rest.tokens.get(1);
+        if token.is_symbol('(') && next.is_some_and(|next| next.is_any(&["SELECT", "WITH"])) {
+            let mut cursor = Cursor::new(rest);
+            let query = cursor.brackets().ok_or(Obscurity::OpenBlock)?;
+            add_query(finding, query, scope)?;
+            at += cursor.at();
+        } else {
+            at += 1;
+        }
+    }
+    Ok(())
+}
+
 /// True if a bracket holds a statement: `VALUES(col)` is a function's name in a `MERGE` of others.
 fn is_statement(inside: Piece<'_>, is_values: bool) -> bool {
     let first = inside.tokens.first();
@@ -95,7 +117,8 @@ pub(super) fn add_integrations(
                 _ if cursor.peek().is_some_and(|it| it.is_symbol(')')) => None,
                 _ => Some(cursor.name(ObjectKind::Integration, scope)?),
             };
-            if let Some(name) = name {
+            // `CATALOG = 'SNOWFLAKE'` is Snowflake itself.
+            if let Some(name) = name.filter(|name| name.last() != "SNOWFLAKE") {
                 finding.add(effect, ObjectKind::Integration, name);
             }
             if !many || !cursor.take_symbol(',') {

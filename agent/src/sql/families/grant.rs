@@ -105,7 +105,7 @@ fn taker(
     let name = name(&mut cursor, object, scope)?;
     touch(finding, Effect::Grant, object, &name);
     if object.words == "SHARE" && gives {
-        touch(finding, Effect::Export, object, &name);
+        finding.add(Effect::Export, object.kind, name);
     }
     Ok(())
 }

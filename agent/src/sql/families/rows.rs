@@ -105,9 +105,7 @@ fn judge(kind: &str, mut finding: Finding, piece: Piece<'_>, scope: Scope<'_>) -
         Some(found) => finding.absorb_tree(found),
         None => unparsed::add(&mut finding, piece, scope)?,
     }
-    let mut effects = class.effects;
-    effects.extend(classify::by_words(piece.tokens));
-    for effect in effects {
+    for effect in class.effects {
         if !finding.does(effect) {
             finding.account(effect);
         }

@@ -1,7 +1,7 @@
 //! Words that are part of queries, and no names of objects or functions.
 
 /// Words that name no object unless they are quoted, or that stand where none does.
-pub(super) const KEYWORDS: [&str; 98] = [
+pub(super) const KEYWORDS: [&str; 99] = [
     "ALL",
     "AND",
     "ANY",
@@ -100,10 +100,11 @@ pub(super) const KEYWORDS: [&str; 98] = [
     "VALUES",
     "WHEN",
     "WHERE",
+    "WITH",
 ];
 
 /// Words that can stand before a bracket and call nothing.
-pub(super) const BRACKET_WORDS: [&str; 83] = [
+pub(super) const BRACKET_WORDS: [&str; 88] = [
     "ADD",
     "ALL",
     "AND",
@@ -119,7 +120,11 @@ pub(super) const BRACKET_WORDS: [&str; 83] = [
     "CLONE",
     "COLUMNS",
     "CUBE",
+    "CURSOR",
+    "DEFAULT",
     "DEFINE",
+    "RESULTSET",
+    "EXCEPTION",
     "DISTINCT",
     "ELSE",
     "ELSEIF",
@@ -155,6 +160,7 @@ pub(super) const BRACKET_WORDS: [&str; 83] = [
     "OVER",
     "PARTITION",
     "PATTERN",
+    "PERMUTE",
     "PIVOT",
     "QUALIFY",
     "RECURSIVE",

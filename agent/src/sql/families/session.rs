@@ -19,9 +19,9 @@ pub(super) fn switch(mut cursor: Cursor<'_>, scope: Scope<'_>) -> Judged {
         ("USE WAREHOUSE", ObjectKind::Warehouse)
     } else if follows && cursor.take(&["DATABASE"]) {
         ("USE DATABASE", ObjectKind::Database)
-    } else if follows && cursor.take(&["SCHEMA"]) {
-        ("USE SCHEMA", ObjectKind::Schema)
-    } else if { cursor }.raw_name(scope)?.parts().len() == 2 {
+    } else if (follows && cursor.take(&["SCHEMA"])) || { cursor }.raw_name(scope)?.parts().len()
+        == 2
+    {
         ("USE SCHEMA", ObjectKind::Schema)
     } else {
         ("USE DATABASE", ObjectKind::Database)
@@ -31,10 +31,10 @@ pub(super) fn switch(mut cursor: Cursor<'_>, scope: Scope<'_>) -> Judged {
         return Err(Obscurity::Form(format!("`{kind}`")));
     }
     let mut finding = Finding::new(kind);
-    finding.changes.push(match object {
-        ObjectKind::Role => SessionChange::Role(name.last().to_owned()),
-        ObjectKind::Warehouse => SessionChange::Warehouse(name.last().to_owned()),
-        ObjectKind::Database => SessionChange::Database(name.last().to_owned()),
+    finding.changes.push(match kind {
+        "USE ROLE" => SessionChange::Role(name.last().to_owned()),
+        "USE WAREHOUSE" => SessionChange::Warehouse(name.last().to_owned()),
+        "USE DATABASE" => SessionChange::Database(name.last().to_owned()),
         _ => SessionChange::Schema(name.clone()),
     });
     finding.add(Effect::Session, object, name);

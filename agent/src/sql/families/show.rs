@@ -5,6 +5,7 @@ use super::types::{self, Type};
 use crate::sql::cursor::{Cursor, Piece, Scope};
 use crate::sql::facts::{Effect, ObjectKind};
 use crate::sql::finding::Finding;
+use crate::sql::name::ObjectName;
 use crate::sql::opaque::Obscurity;
 
 /// Judges a `SHOW` from the word after it. Whatever is shown, the scope is what matters.
@@ -33,7 +34,7 @@ pub(super) fn show(mut cursor: Cursor<'_>, scope: Scope<'_>) -> Judged {
 fn everywhere(finding: &mut Finding, shown: Option<Type>, scope: Scope<'_>) {
     let in_schema = shown.is_some_and(|it| it.kind.depth() >= 2);
     let database = scope.session.database.clone().filter(|_| in_schema);
-    match database.and_then(|name| crate::sql::ObjectName::new(vec![name])) {
+    match database.and_then(|name| ObjectName::new(vec![name])) {
         Some(database) => finding.add(Effect::Describe, ObjectKind::Database, database),
         None => finding.account(Effect::Describe),
     }
@@ -43,7 +44,6 @@ fn everywhere(finding: &mut Finding, shown: Option<Type>, scope: Scope<'_>) {
 fn within(finding: &mut Finding, what: Piece<'_>, place: Piece<'_>, scope: Scope<'_>) {
     let mut cursor = Cursor::new(place);
     let of_table = what.has("COLUMNS") || what.has("KEYS");
-    let start = cursor;
     let kind = match types::read(&mut cursor) {
         // `IN SCHEMA` alone is the current one, `IN LIKE …` is none.
         Some(object) if object.kind != ObjectKind::Account => object.kind,
@@ -66,18 +66,17 @@ fn within(finding: &mut Finding, what: Piece<'_>, place: Piece<'_>, scope: Scope
         Some(name) => finding.add(Effect::Describe, kind, name),
         None => finding.account(Effect::Describe),
     }
-    debug_assert!(start.at() <= cursor.at(), "a cursor only moves on");
 }
 
 /// The current database or schema.
-fn current(kind: ObjectKind, scope: Scope<'_>) -> Option<crate::sql::ObjectName> {
+fn current(kind: ObjectKind, scope: Scope<'_>) -> Option<ObjectName> {
     let database = scope.session.database.clone()?;
-    let parts = match kind {
-        ObjectKind::Database => vec![database],
-        ObjectKind::Schema => vec![database, scope.session.schema.clone()?],
-        _ => return None,
-    };
-    crate::sql::ObjectName::new(parts)
+    let mut parts = vec![database];
+    if kind == ObjectKind::Schema {
+        parts.push(scope.session.schema.clone()?);
+    }
+    let fits = matches!(kind, ObjectKind::Database | ObjectKind::Schema);
+    ObjectName::new(parts).filter(|_| fits)
 }
 
 /// Judges a `DESCRIBE` from the word after it.

@@ -5,7 +5,7 @@ use super::Judged;
 use super::rows_words::{BRACKET_WORDS, KEYWORDS, TYPES};
 use crate::sql::classify;
 use crate::sql::cursor::{Cursor, Piece, Scope};
-use crate::sql::facts::{Access, Column, Effect, Lineage, ObjectKind};
+use crate::sql::facts::{Column, Effect, Lineage, ObjectKind};
 use crate::sql::finding::Finding;
 use crate::sql::lexer::{Lexeme, Token};
 use crate::sql::name::ObjectName;
@@ -75,7 +75,8 @@ fn hidden_verb(kind: &str, piece: Piece<'_>, scope: Scope<'_>) -> Option<String>
         let before = at.checked_sub(1).and_then(|before| tokens.get(before));
         let begins = before.is_some_and(|before| {
             let in_merge = kind == "MERGE" && before.is("THEN");
-            before.is_symbol('(') || (before.is_any(&BEGINNERS) && !in_merge)
+            let after_with = kind == "SELECT" && before.is_symbol(')');
+            before.is_symbol('(') || after_with || (before.is_any(&BEGINNERS) && !in_merge)
         });
         let goes_on = tokens.get(at + 1).is_some_and(|next| next.name().is_some());
         let writes = begins && goes_on && token.is_any(&VERBS);
@@ -106,17 +107,14 @@ fn add_tables(finding: &mut Finding, piece: Piece<'_>, scope: Scope<'_>) -> Resu
         {
             continue;
         }
-        let name = scope.resolve(ObjectKind::Table, &name);
         // Without a current schema a name of one or two parts is a column, except after these.
-        if name.parts().len() == ObjectKind::Table.depth() || named {
-            names += 1;
-            finding.columns.insert(Column {
-                table: name.clone(),
-                column: None,
-            });
-            finding
-                .accesses
-                .insert(Access::new(Effect::Read, ObjectKind::Table, name));
+        for name in scope.candidates(ObjectKind::Table, &name) {
+            if name.parts().len() == ObjectKind::Table.depth() || named {
+                names += 1;
+                let (table, column) = (name.clone(), None);
+                finding.columns.insert(Column { table, column });
+                finding.add(Effect::Read, ObjectKind::Table, name);
+            }
         }
         if names > NAMES_MAX {
             return Err(Obscurity::TooManyNames(NAMES_MAX));
@@ -176,6 +174,14 @@ fn add_stages(finding: &mut Finding, piece: Piece<'_>, scope: Scope<'_>) -> Resu
     Ok(())
 }
 
+/// True after `WITH t`, at the columns of `t (a, b) AS (…)`.
+fn is_table_of_query(before: Option<&Token<'_>>, columns: Piece<'_>) -> bool {
+    let may_begin =
+        before.is_some_and(|before| before.is_any(&["WITH", "RECURSIVE"]) || before.is_symbol(','));
+    let mut cursor = Cursor::new(columns);
+    may_begin && cursor.brackets().is_some() && cursor.take(&["AS"]) && cursor.take_symbol('(')
+}
+
 /// Adds what is called: code, unless it is known to be built in.
 pub(super) fn calls(finding: &mut Finding, piece: Piece<'_>, scope: Scope<'_>) {
     let mut at = 0;
@@ -197,41 +203,30 @@ pub(super) fn calls(finding: &mut Finding, piece: Piece<'_>, scope: Scope<'_>) {
         // `model!METHOD( … )`: the model is named before the mark.
         let is_method = before.is_some_and(|before| before.is_symbol('!'));
         let is_syntax = length == 1 && (token.is_any(&BRACKET_WORDS) || token.is_any(&TYPES));
-        if is_syntax && !is_method {
+        let is_target = before.is_some_and(|before| before.is("INTO"));
+        if (is_syntax || is_target || is_table_of_query(before, piece.from(at))) && !is_method {
             continue;
         }
-        let name = match Cursor::new(words).raw_name(scope) {
-            Ok(name) => name,
-            // More parts than an object has: no call that Snowflake knows.
-            Err(_) => {
-                finding.account(Effect::Execute);
-                continue;
-            }
+        // More parts than an object has: no call that Snowflake knows.
+        let Ok(name) = Cursor::new(words).raw_name(scope) else {
+            finding.account(Effect::Execute);
+            continue;
         };
         if is_method {
             finding.account(Effect::Execute);
             finding.functions.insert(format!("!{name}"));
-        } else if is_built_in(&name) {
+        } else if classify::is_built_in(name.parts()) {
             finding.functions.insert(name.to_string());
         } else {
-            let name = scope.resolve(ObjectKind::Function, &name);
-            finding.functions.insert(name.to_string());
-            finding.add(Effect::Execute, ObjectKind::Function, name);
+            for name in scope.candidates(ObjectKind::Function, &name) {
+                finding.functions.insert(name.to_string());
+                finding.add(Effect::Execute, ObjectKind::Function, name);
+            }
         }
     }
     for effect in classify::by_words(piece.tokens) {
         if !finding.does(effect) {
             finding.account(effect);
         }
-    }
-}
-
-/// True for functions that Snowflake has, and that run nobody's code.
-fn is_built_in(name: &ObjectName) -> bool {
-    match name.parts() {
-        [name] => classify::is_built_in(name),
-        [schema, _] | [_, schema, _] if schema == "INFORMATION_SCHEMA" => true,
-        [database, _, _] => database == "SNOWFLAKE",
-        _ => false,
     }
 }

@@ -1,5 +1,8 @@
 //! What each statement is taken for, and above all what is not taken for a read.
 
+mod families;
+mod hostile;
+
 use proptest::prelude::{any, prop, prop_assert, proptest};
 
 use super::context::Context;
@@ -21,9 +24,8 @@ fn check(text: &str, kinds: &str, effects: &str) {
 #[track_caller]
 fn check_opaque(text: &str) {
     let facts = facts(text);
-    assert_eq!(
-        facts.effects,
-        [Effect::Opaque].into(),
+    assert!(
+        facts.effects.contains(&Effect::Opaque) && facts.obscurity.is_some(),
         "{text:?} is {:?}",
         facts.kinds
     );
@@ -41,7 +43,7 @@ const UNDERSTOOD: &[(&str, &str, &str)] = &[
     (
         "with x as (delete from t) select 1",
         "SELECT",
-        "delete read",
+        "delete opaque read",
     ),
     ("values (1)", "SELECT", "read"),
     ("show tables in schema a.b", "SHOW", "describe"),
@@ -65,7 +67,7 @@ const UNDERSTOOD: &[(&str, &str, &str)] = &[
     ("insert into t values (1)", "INSERT", "insert"),
     ("insert into t select * from u", "INSERT", "insert read"),
     (
-        "insert overwrite into t select 1",
+        "insert overwrite into t select * from u",
         "INSERT",
         "insert read truncate",
     ),
@@ -95,10 +97,10 @@ const UNDERSTOOD: &[(&str, &str, &str)] = &[
     ("alter table t add column b int", "ALTER TABLE", "alter"),
     (
         "alter table t modify column a set masking policy p",
-        "OPAQUE(ALTER)",
-        "opaque",
+        "ALTER TABLE",
+        "admin alter",
     ),
-    ("grant select on table t to role r", "GRANT", "grant read"),
+    ("grant select on table t to role r", "GRANT", "grant"),
     ("call p()", "CALL", "execute"),
     ("select 1; delete from t", "SELECT; DELETE", "delete read"),
     ("select system$typeof(1)", "SELECT", "read"),
@@ -155,7 +157,6 @@ fn what_readers_could_take_for_different_things_is_opaque() {
         "select 1 # delete from t",
         "select 1 #",
         "select n'x'",
-        "create procedure p as begin delete from t; end",
         "select 1 -- x\rdelete from t",
         "select\u{a0}1",
         "select 1 -- \u{2028} delete from t",
@@ -163,20 +164,15 @@ fn what_readers_could_take_for_different_things_is_opaque() {
         "select 'open",
         "select /* open",
         "select /* a /* b */ 1 */",
-        "begin delete from t; end",
-        "begin delete from t where a = 1; commit; end;",
         "begin transaction; delete from t; end",
-        "declare x int; begin select 1; end",
-        "execute immediate 'drop table t'",
-        "execute immediate $$ drop table t $$",
-        "select 1 ->> select $1 from $1",
-        "show tables ->> select * from $1",
-        "with x as procedure () returns int language sql as $$ begin return 1; end $$ call x()",
         "select 1 into t from u",
         "select * from (select a into b from c)",
         "from t",
         "frobnicate the database",
         "select E'a\\'' , b, '",
+        "execute immediate $sql",
+        "execute immediate 'drop ' || name",
+        "execute immediate from @s/a.sql",
     ] {
         check_opaque(text);
     }
@@ -185,7 +181,7 @@ fn what_readers_could_take_for_different_things_is_opaque() {
 #[test]
 fn opaque_tells_its_first_word() {
     check(
-        "/* x */ declare a int; begin null; end",
+        "/* x */ declare a int; begin null;",
         "OPAQUE(DECLARE)",
         "opaque",
     );
@@ -346,6 +342,8 @@ proptest! {
         if quiet {
             let harmless = text.replace("delete from victim", "          x        ");
             let without = super::text::facts_for_test(&harmless);
+            // Code in `$$ … $$` is part of a fingerprint, and of nothing else here.
+            let without = super::Facts { fingerprint: facts.fingerprint.clone(), ..without };
             prop_assert!(without == facts, "{text:?} hides a write: {facts:?}");
         }
     }

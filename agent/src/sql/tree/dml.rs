@@ -14,7 +14,7 @@ use sqlparser::ast::{
 use super::names::Named;
 use super::scope::{Binding, Names, Scope};
 use super::shape::{Rest, Shape};
-use super::taint::Gather;
+use super::taint::{Gather, Taint};
 use super::{Walker, Yield};
 use crate::sql::facts::{Effect, ObjectKind};
 use crate::sql::name::ObjectName;
@@ -152,15 +152,11 @@ impl Walker<'_> {
         };
         self.from(from, &mut scope);
         self.written(&update.assignments, own, &scope);
-        let plain = |assignment: &Assignment| is_constant(&assignment.value);
-        let looks = update.selection.is_some()
-            || !from.is_empty()
-            || !update.table.joins.is_empty()
-            || !update.assignments.iter().all(plain);
-        if looks {
+        let reads = self.values_of(&update.assignments, &scope);
+        let joined = !from.is_empty() || !update.table.joins.is_empty();
+        if reads || joined || update.selection.is_some() {
             self.access_named(Effect::Read, ObjectKind::Table, &target);
         }
-        self.values_of(&update.assignments, &scope);
         let order = update.order_by.iter().map(|order| &order.expr);
         for expr in update.selection.iter().chain(order).chain(&update.limit) {
             self.condition(expr, &scope);
@@ -296,10 +292,15 @@ impl Walker<'_> {
         self.touch(&gather.finish());
     }
 
-    fn values_of(&mut self, assignments: &[Assignment], scope: &Scope<'_>) {
+    /// Walks what is assigned; true if any of it may come from a table.
+    fn values_of(&mut self, assignments: &[Assignment], scope: &Scope<'_>) -> bool {
+        let mut reads = false;
         for assignment in assignments {
-            self.value(&assignment.value, scope);
+            if !is_default(&assignment.value) {
+                reads |= self.value(&assignment.value, scope) != Taint::clean();
+            }
         }
+        reads
     }
 
     fn assignments(&mut self, assignments: &[Assignment], scope: &Scope<'_>) {
@@ -434,7 +435,10 @@ fn as_stage(named: Named) -> Named {
     }
 }
 
-/// True for values that are not read from anywhere.
-fn is_constant(expr: &Expr) -> bool {
-    matches!(expr, Expr::Value(_) | Expr::TypedString(_))
+/// True for `DEFAULT`, which the parser takes for a column.
+fn is_default(expr: &Expr) -> bool {
+    let Expr::Identifier(ident) = expr else {
+        return false;
+    };
+    ident.quote_style.is_none() && ident.value.eq_ignore_ascii_case("default")
 }

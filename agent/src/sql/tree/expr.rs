@@ -461,11 +461,7 @@ impl Walker<'_> {
     /// Adds what the aliases of this name stand for; false if there are none.
     fn alias(&mut self, name: &Rc<str>, scope: &Scope<'_>, hit: Hit, gather: &mut Gather) -> bool {
         let mut found = false;
-        let items = scope.aliases.map(|aliases| aliases.items.as_slice());
-        for item in items.unwrap_or_default() {
-            if item.name != *name {
-                continue;
-            }
+        for item in scope.aliases.iter().flat_map(|aliases| aliases.of(name)) {
             if let Some(taint) = &*item.taint.borrow() {
                 gather.add(taint);
                 found = true;

@@ -119,7 +119,13 @@ impl Walker<'_> {
         let session = std::mem::replace(&mut self.session, Arc::new(owner));
         let deciders = std::mem::take(&mut self.deciders);
         let forward = std::mem::take(&mut self.forward);
-        let yields = self.statement(&statement, &Scope::default());
+        let yields = match &*statement {
+            // The text of a view as `SHOW VIEWS` has it.
+            Statement::CreateView(create) => {
+                Some(Yield::Rows(self.query(&create.query, &Scope::default())))
+            }
+            other => self.statement(other, &Scope::default()),
+        };
         self.forward = forward;
         self.deciders = deciders;
         self.session = session;

@@ -1,6 +1,7 @@
 //! Which names a piece of SQL can see.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use sqlparser::ast::Expr;
@@ -77,6 +78,8 @@ pub(super) struct Scope<'a> {
 #[derive(Debug)]
 pub(super) struct Aliases<'a> {
     pub(super) items: Vec<Alias<'a>>,
+    /// The items of each name.
+    index: OnceCell<HashMap<Rc<str>, Vec<usize>>>,
 }
 
 /// One item of a select list that has an alias.
@@ -88,6 +91,26 @@ pub(super) struct Alias<'a> {
     pub(super) taint: RefCell<Option<Taint>>,
     /// It is being walked: a reference to itself adds nothing.
     pub(super) busy: Cell<bool>,
+}
+
+impl<'a> Aliases<'a> {
+    pub(super) fn new(items: Vec<Alias<'a>>) -> Self {
+        let index = OnceCell::new();
+        Self { items, index }
+    }
+
+    /// The items of this name.
+    pub(super) fn of(&self, name: &str) -> impl Iterator<Item = &Alias<'a>> {
+        let index = self.index.get_or_init(|| {
+            let mut index: HashMap<Rc<str>, Vec<usize>> = HashMap::new();
+            for (at, item) in self.items.iter().enumerate() {
+                index.entry(Rc::clone(&item.name)).or_default().push(at);
+            }
+            index
+        });
+        let places = index.get(name).into_iter().flatten();
+        places.filter_map(|at| self.items.get(*at))
+    }
 }
 
 impl<'a> Scope<'a> {

@@ -191,7 +191,7 @@ impl Walker<'_> {
                 | SelectItem::Wildcard(_) => {}
             }
         }
-        Aliases { items }
+        Aliases::new(items)
     }
 
     fn list(

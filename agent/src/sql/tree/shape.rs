@@ -10,6 +10,10 @@ use super::taint::{Gather, Pool, Taint};
 /// only a query that joins itself again and again, `*` by `*`, gets there.
 pub(super) const COLUMNS_MAX: usize = 10_000;
 
+/// Relations of alternatives of alternatives: past this many they stand for everything. Without a
+/// bound, a query that names the one before it twice, and so on, would double them each time.
+const ALTERNATIVES_MAX: usize = 64;
+
 /// One column of a relation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Output {
@@ -23,6 +27,8 @@ pub(super) struct Output {
 pub(super) struct Shape {
     pub(super) outputs: Vec<Output>,
     pub(super) rest: Rest,
+    /// How many alternatives are in `rest`, at any depth.
+    alternatives: usize,
     /// The outputs of each name, for relations that are wide and asked often.
     index: OnceCell<HashMap<Rc<str>, Vec<usize>>>,
 }
@@ -60,11 +66,23 @@ impl Shape {
         if too_many { shape.collapsed() } else { shape }
     }
 
-    pub(super) fn open(outputs: Vec<Output>, rest: Rest) -> Self {
+    pub(super) fn open(outputs: Vec<Output>, mut rest: Rest) -> Self {
         let too_many = outputs.len() > COLUMNS_MAX;
+        let mut alternatives = 1;
+        if let Rest::Either(shapes) = &mut rest {
+            shapes.dedup_by(|one, other| Rc::ptr_eq(one, other));
+            alternatives += shapes.iter().map(|it| it.alternatives + 1).sum::<usize>();
+        }
+        if alternatives > ALTERNATIVES_MAX {
+            rest = Rest::Any(Taint::everything(
+                "there are more relations than are followed",
+            ));
+            alternatives = 1;
+        }
         let shape = Self {
             outputs,
             rest,
+            alternatives,
             ..Self::default()
         };
         if too_many { shape.collapsed() } else { shape }
@@ -89,15 +107,9 @@ impl Shape {
             all.add(&output.taint);
         }
         all.add_unknown("there are more columns than are followed");
-        let mut rest = vec![Rc::new(Self::any(all.finish()))];
-        rest.push(Rc::new(Self {
-            rest: self.rest.clone(),
-            ..Self::default()
-        }));
-        Self {
-            rest: Rest::Either(rest),
-            ..Self::default()
-        }
+        let known = Rc::new(Self::any(all.finish()));
+        let rest = Rc::new(Self::open(Vec::new(), self.rest.clone()));
+        Self::open(Vec::new(), Rest::Either(vec![known, rest]))
     }
 
     /// Adds what a column of this name comes from.

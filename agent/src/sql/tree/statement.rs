@@ -266,7 +266,7 @@ impl Walker<'_> {
         if let Some(CreateTableLikeKind::Parenthesized(like) | CreateTableLikeKind::Plain(like)) =
             &create.like
         {
-            let named = self.named(&like.name);
+            let named = self.existing_named(&like.name);
             self.access_named(Effect::Describe, ObjectKind::Table, &named);
         }
         if let Some(source) = &create.clone {
@@ -333,13 +333,18 @@ impl Walker<'_> {
         Yield::NoData
     }
 
+    /// What a name means, without what is known not to be meant.
+    fn existing_named(&self, name: &AstName) -> Named {
+        match self.named(name) {
+            Named::Objects(names) => Named::Objects(self.existing(names)),
+            other @ (Named::Stage(_) | Named::Location | Named::Cte(_) | Named::Dynamic) => other,
+        }
+    }
+
     /// Puts the table that a statement changes into scope, with its alias; a query's own tables
     /// are read, this one is not, unless the statement looks at what is in it.
     pub(super) fn changed(&mut self, name: &AstName, scope: &mut Scope<'_>) -> Named {
-        let named = match self.named(name) {
-            Named::Objects(names) => Named::Objects(self.existing(names)),
-            other @ (Named::Stage(_) | Named::Location | Named::Cte(_) | Named::Dynamic) => other,
-        };
+        let named = self.existing_named(name);
         let shape = self.looked_at(&named);
         let names = match &named {
             Named::Objects(names) => Names::Paths(names.clone()),

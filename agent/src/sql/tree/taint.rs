@@ -48,6 +48,14 @@ impl Taint {
         }
     }
 
+    /// Of any column of the statement.
+    pub(super) fn everything(reason: impl Into<Rc<str>>) -> Self {
+        Self {
+            everything: true,
+            ..Self::unknown(reason)
+        }
+    }
+
     pub(super) fn ids(&self) -> &[Id] {
         &self.ids
     }
@@ -123,8 +131,10 @@ struct Entry {
 pub(super) struct Pool {
     tables: Vec<ObjectName>,
     table_numbers: HashMap<ObjectName, u32>,
+    /// The numbers of column names; 0 is no name.
+    words: HashMap<Rc<str>, u32>,
     entries: Vec<Entry>,
-    numbers: HashMap<(u32, Option<Rc<str>>), Id>,
+    numbers: HashMap<(u32, u32), Id>,
 }
 
 impl Pool {
@@ -144,19 +154,28 @@ impl Pool {
     }
 
     pub(super) fn column(&mut self, table: u32, column: Option<Rc<str>>) -> Id {
-        let key = (table, column);
-        if let Some(id) = self.numbers.get(&key) {
+        let word = column.as_ref().map_or(0, |column| self.word(column));
+        if let Some(id) = self.numbers.get(&(table, word)) {
             return *id;
         }
         let id = next(self.entries.len());
         self.entries.push(Entry {
             table,
-            column: key.1.clone(),
+            column,
             touched: false,
             decides: false,
         });
-        self.numbers.insert(key, id);
+        self.numbers.insert((table, word), id);
         id
+    }
+
+    fn word(&mut self, name: &Rc<str>) -> u32 {
+        if let Some(number) = self.words.get(name) {
+            return *number;
+        }
+        let number = next(self.words.len() + 1);
+        self.words.insert(Rc::clone(name), number);
+        number
     }
 
     pub(super) fn touch(&mut self, ids: &[Id]) {

@@ -498,3 +498,59 @@ select (((ssn))) from people;
 with unused as (select ssn from people) select id from cities;
 -- none
 select c.id from cities c join people p on p.ssn = c.city;
+-- 1
+select t.$1:a.b::string from (select payload from events) t;
+-- 2
+select * from shown;
+-- 1
+select b from shown where a = 1;
+-- 1 2
+select $1, $3 from people, cities;
+-- 1
+select transform([ssn], cities -> cities.city) from people, cities;
+-- 1
+select :x;
+-- none
+select :1, ?;
+-- 1
+select ssn as a from people order by a;
+-- none
+select name as ssn from people;
+-- 1
+select ssn from (select name as ssn, ssn as x from people) y join people using (ssn);
+-- 1
+select a.ssn from people a, people b;
+-- 1
+select "a" from (select ssn as "a", name as a from people);
+-- none
+select a from (select ssn as "a", name as a from people);
+-- none
+select p.name from people p where p.id in (select person_id from orders where card is not null);
+-- all
+select cities.*, mystery.* from cities, mystery;
+-- none
+select cities.* from cities, mystery;
+-- 1
+select ssn from people for update;
+-- 1
+select any_value(ssn) from values (1) v, people;
+-- 1
+select (select $1 from (select ssn from people));
+-- 2
+select id, object_insert({}, 'k', ssn) from people;
+-- 2
+select k, v from (select id as k, ssn as v from people union all select id, name from people);
+-- none
+select k from (select id as k, ssn as v from people union all select id, name from people);
+-- 1
+select x from (select * from (select * from (select ssn as x from people)));
+-- 1
+select array_to_string(array_agg(ssn) within group (order by id), ',') from people;
+-- 1
+select ai_classify(email, ['a', 'b']) from people;
+-- none
+select sum(total) over (partition by person_id order by placed) from orders;
+-- none
+select date_trunc('month', placed) as m, sum(total) from orders group by m order by m limit 10;
+-- none
+with m as (select person_id, sum(total) as s from orders group by 1) select p.name, m.s from m join people p on p.id = m.person_id where m.s > 10;
