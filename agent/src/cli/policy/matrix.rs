@@ -71,7 +71,7 @@ impl Matrix {
                 cells.push(Cell {
                     principal: principal.clone(),
                     action: row.action,
-                    object: shown(row.kind, &row.object),
+                    object: shown(&row),
                     verdict: row.verdict,
                     policies: row.policies,
                 });
@@ -80,8 +80,8 @@ impl Matrix {
                 let judgement = asker.login(&policies, credential);
                 add(Row {
                     action: "login",
-                    kind: "Credential",
-                    object: credential.to_owned(),
+                    object: format!("credential {credential}"),
+                    label: None,
                     verdict: judgement.name(),
                     policies: judgement.policies().to_vec(),
                 });
@@ -160,11 +160,18 @@ fn objects(named: &Named, more: &[String]) -> Result<BTreeSet<Object>> {
 }
 
 /// Names of objects that stand for all others are not shown part by part.
-fn shown(entity: &str, object: &str) -> String {
-    if object.contains(ANY) {
-        format!("{entity} {ANY}")
-    } else {
-        format!("{entity} {object}")
+fn shown(row: &Row) -> String {
+    let from = row.object.find('"').or_else(|| row.object.find(ANY));
+    let kind = from.and_then(|at| row.object.get(..at)).unwrap_or_default();
+    let object = match (row.object.contains(ANY), kind) {
+        (false, _) => row.object.clone(),
+        // Tables are what a name without a kind is.
+        (true, "") => format!("table {ANY}"),
+        (true, kind) => format!("{kind}{ANY}"),
+    };
+    match &row.label {
+        Some(label) => format!("{object} [{label}]"),
+        None => object,
     }
 }
 
