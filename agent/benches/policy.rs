@@ -8,13 +8,14 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use agent::identity::{Principal, Workload};
 use agent::policy::{Mode, PolicySet, Question, Usage, evaluate};
 use agent::snowflake::{Operation, Query, RequestId};
 use agent::sql::{Analyst, Context, Facts, SessionState};
 use anyhow::{Context as _, Result, bail};
+use tokio::time::Instant;
 
 /// Each statement is analysed so often, and its fastest run counts: the machine is shared.
 const RUNS: usize = 3;
