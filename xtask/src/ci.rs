@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
 
-use crate::{build_ebpf, demo, deny, setup, shell, test, tidy};
+use crate::{build_ebpf, demo, deny, fuzz, setup, shell, test, tidy};
 
 /// One thing that must pass.
 struct Step {
@@ -14,7 +14,7 @@ struct Step {
 }
 
 /// Steps that build alike stand beside each other, so that one takes what the other built.
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     Step {
         name: "format",
         run: format,
@@ -50,6 +50,10 @@ const STEPS: [Step; 10] = [
     Step {
         name: "documentation's examples",
         run: examples,
+    },
+    Step {
+        name: "fuzz targets",
+        run: fuzz::ci,
     },
     Step {
         name: "demo",

@@ -15,6 +15,7 @@ mod demo;
 mod deny;
 mod drivers;
 mod facts_report;
+mod fuzz;
 mod setup;
 mod shell;
 mod test;
@@ -58,6 +59,8 @@ enum Task {
     },
     /// Runs everything that must pass before a change is merged
     Ci,
+    /// Looks for inputs that break lexer, analysis or policy evaluation
+    Fuzz(fuzz::Options),
     /// Checks the rules of the source that no compiler checks
     Tidy,
 }
@@ -72,6 +75,7 @@ fn main() -> ExitCode {
         Task::Demo { prepared } => demo::run(prepared),
         Task::Test { filter } => test::run(filter.as_deref()),
         Task::Ci => ci::run(),
+        Task::Fuzz(options) => fuzz::run(&options),
         Task::Tidy => tidy::run(),
     };
     // Printed here, because a backtrace through the task runner helps nobody.

@@ -7,6 +7,7 @@
 
 mod changes;
 pub mod definition;
+pub mod file;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};

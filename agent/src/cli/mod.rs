@@ -15,6 +15,7 @@ mod grant;
 mod grants;
 mod init;
 mod output;
+mod policy;
 mod revoke;
 mod run;
 mod status;
@@ -78,6 +79,9 @@ enum Command {
     Revoke(revoke::Revoke),
     /// Lets a grant last longer.
     Extend(extend::Extend),
+    /// Checks, tests, explains and suggests policies; needs no daemon.
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
     /// Ends enforcement, which outlives the daemon.
     Detach(detach::Detach),
 }
@@ -140,6 +144,7 @@ fn dispatch(command: Command, output: &mut Output<'_>) -> anyhow::Result<()> {
         Command::Grant(command) => command.run(output),
         Command::Revoke(command) => command.run(output),
         Command::Extend(command) => command.run(output),
+        Command::Policy(command) => command.run(output),
         Command::Detach(command) => command.run(output),
     }
 }

@@ -34,7 +34,7 @@ impl Output<'static> {
 
 #[cfg(test)]
 impl<'w> Output<'w> {
-    pub(super) fn plain(writer: &'w mut Vec<u8>) -> Self {
+    pub(super) fn plain(writer: &'w mut impl Write) -> Self {
         Self {
             writer: Box::new(writer),
             colour: false,

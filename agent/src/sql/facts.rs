@@ -102,6 +102,21 @@ pub enum ObjectKind {
 }
 
 impl ObjectKind {
+    pub const ALL: [Self; 12] = [
+        Self::Account,
+        Self::Database,
+        Self::Function,
+        Self::Integration,
+        Self::Object,
+        Self::Procedure,
+        Self::Role,
+        Self::Schema,
+        Self::Stage,
+        Self::Table,
+        Self::User,
+        Self::Warehouse,
+    ];
+
     /// The entity type in policies.
     #[must_use]
     pub const fn entity(self) -> &'static str {

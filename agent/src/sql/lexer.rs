@@ -3,6 +3,8 @@
 //! It knows `'…'` with backslashes and doubled quotes, `"…"`, `$$…$$`, `--`, `//` and `/* */` that
 //! does not nest. Whatever two readers could take for different things is refused, not guessed.
 
+use std::ops::Range;
+
 use super::limits::{self, TEXT_BYTES_MAX};
 use super::opaque::Obscurity;
 
@@ -334,4 +336,13 @@ fn dollar(rest: &str) -> Result<(Lexeme<'_>, &str), Ambiguity> {
         ));
     }
     Ok((Lexeme::Variable(name), after))
+}
+
+/// The byte ranges of everything in a text that means something, in order: what lies between them is
+/// white space or comment. `None` when two readers could take the text for different things.
+#[must_use]
+pub fn spans(text: &str) -> Option<Vec<Range<usize>>> {
+    let mut tokens = Vec::new();
+    lex(text, &mut tokens).ok()?;
+    Some(tokens.iter().map(|token| token.start..token.end).collect())
 }

@@ -9,6 +9,7 @@ mod cell;
 mod host;
 mod measure;
 mod order;
+mod policy;
 mod report;
 mod stages;
 mod stats;
@@ -20,7 +21,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use ::tests::{interrupt, layout};
 use anyhow::{Context as _, Result};
-use clap::{Args, value_parser};
+use clap::{Args, Subcommand, value_parser};
 
 use self::cell::Cell;
 use self::host::Host;
@@ -29,7 +30,10 @@ use self::report::Report;
 use crate::{setup, shell};
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Options {
+    #[command(subcommand)]
+    alone: Option<Alone>,
     /// How often each cell is measured on each way; fewer than five say little
     #[arg(long, default_value_t = 5, value_parser = value_parser!(u16).range(1..=1000))]
     reps: u16,
@@ -47,8 +51,18 @@ pub(crate) struct Options {
     prepared: bool,
 }
 
+/// What is measured without a driver, a kernel or root.
+#[derive(Debug, Subcommand)]
+enum Alone {
+    /// Measures analysis and decisions alone
+    Policy(policy::Options),
+}
+
 /// Sets up, builds the release binary, becomes root, and measures.
 pub(crate) fn run(options: &Options) -> Result<()> {
+    if let Some(Alone::Policy(options)) = &options.alone {
+        return policy::run(options);
+    }
     if !options.prepared {
         return Err(prepare()?);
     }

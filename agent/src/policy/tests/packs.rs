@@ -51,6 +51,7 @@ pub(super) fn pack(name: &str) -> PolicySet {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Cases {
+    files: Vec<String>,
     case: Vec<Case>,
 }
 
@@ -142,9 +143,14 @@ impl Case {
 #[tokio::test]
 async fn every_pack_answers_its_cases() {
     let analyst = Analyst::new().unwrap();
-    for (name, _) in PACKS {
+    for (name, with) in PACKS {
         let path = directory().join(format!("cases/{name}.toml"));
         let cases: Cases = toml::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        let files = [&[name], with].concat().into_iter().map(|pack| match pack {
+            "labels.toml" => pack.to_owned(),
+            pack => format!("{pack}.cedar"),
+        });
+        assert_eq!(cases.files, files.collect::<Vec<_>>(), "{name}");
         let policies = pack(name);
         for case in cases.case {
             case.check(name, &policies, &analyst).await;

@@ -1,0 +1,229 @@
+//! What a recording shows, counted.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use serde::Deserialize;
+
+use crate::cli::policy::sources::runtime;
+use crate::record::read::{Frame, ReadError, Reader, segments};
+use crate::sql::facts::{Access, Object, ObjectKind};
+use crate::sql::name::ObjectName;
+use crate::sql::{Analyst, Context, Effect};
+
+/// Statements that are told but not permitted, for each workload; of more, only the number.
+pub(super) const REFUSED_MAX: usize = 100;
+
+/// Everything that was seen.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) frames: u64,
+    pub(super) workloads: BTreeMap<String, Workload>,
+    /// The last segment ends within a frame: it is being written.
+    pub(super) torn: bool,
+}
+
+/// What one workload did.
+#[derive(Debug, Default)]
+pub(super) struct Workload {
+    pub(super) statements: u64,
+    /// Logins by account and credential.
+    pub(super) logins: BTreeMap<(String, String), u64>,
+    /// Accesses by account.
+    pub(super) accesses: BTreeMap<(String, Access), u64>,
+    /// What is not to be permitted: why and what, how often, and the first entry.
+    pub(super) refused: BTreeMap<String, (u64, u64)>,
+    pub(super) refused_more: u64,
+}
+
+/// The part of a frame that is read here. Frames of other kinds have less.
+#[derive(Deserialize)]
+struct Payload {
+    caller: Option<Caller>,
+    verdict: Option<String>,
+    account: Option<String>,
+    credential: Option<String>,
+    operation: Option<String>,
+    statement: Option<Statement>,
+    facts: Option<RecordedFacts>,
+}
+
+#[derive(Deserialize)]
+struct Caller {
+    workload: String,
+}
+
+#[derive(Deserialize)]
+struct Statement {
+    text: String,
+    cut_from: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct RecordedFacts {
+    kinds: Vec<String>,
+    /// Missing in recordings of versions that did not keep it, and when there were too many.
+    accesses: Option<Vec<RecordedAccess>>,
+}
+
+#[derive(Deserialize)]
+struct RecordedAccess {
+    action: String,
+    #[serde(rename = "type")]
+    entity: String,
+    object: Option<String>,
+}
+
+impl Seen {
+    /// Reads every segment of a recording.
+    pub(super) fn read(dir: &Path, workload: Option<&str>) -> Result<Self> {
+        let analyst = Analyst::new().context("starting the analysis")?;
+        let runtime = runtime()?;
+        // Recordings that kept no accesses kept no session either.
+        let context = Context::default();
+        let mut seen = Self::default();
+        let files = segments(dir);
+        let files = files.with_context(|| format!("cannot list `{}`", dir.display()))?;
+        if files.is_empty() {
+            bail!("there is no recording in `{}`", dir.display());
+        }
+        let last = files.len() - 1;
+        for (at, (_, path)) in files.into_iter().enumerate() {
+            let place = || format!("the segment `{}`", path.display());
+            let file = File::open(&path).with_context(place)?;
+            let mut reader = match Reader::open(BufReader::new(file)) {
+                Err(ReadError::Torn { .. }) if at == last => break,
+                reader => reader.with_context(place)?,
+            };
+            loop {
+                match reader.next_frame() {
+                    Ok(Some(frame)) => {
+                        let frame = seen.add(&frame, workload, &|text| {
+                            let facts = analyst.facts(text, &context);
+                            runtime.block_on(facts).map(|facts| facts.accesses)
+                        });
+                        frame.with_context(place)?;
+                    }
+                    Ok(None) => break,
+                    Err(ReadError::Torn { .. }) if at == last => {
+                        seen.torn = true;
+                        break;
+                    }
+                    Err(error) => return Err(anyhow!(error).context(place())),
+                }
+            }
+        }
+        Ok(seen)
+    }
+
+    fn add(
+        &mut self,
+        frame: &Frame,
+        only: Option<&str>,
+        analyse: &dyn Fn(&str) -> Option<std::collections::BTreeSet<Access>>,
+    ) -> Result<()> {
+        self.frames += 1;
+        let payload: Payload = serde_json::from_slice(&frame.payload)
+            .with_context(|| format!("entry {} is not one of ours", frame.entry))?;
+        let (Some(caller), Some(verdict)) = (payload.caller, payload.verdict) else {
+            return Ok(());
+        };
+        let is_statement = payload.operation.as_deref() == Some("query");
+        let is_login = payload.operation.as_deref() == Some("login");
+        let wanted = only.is_none_or(|only| only == caller.workload);
+        if !wanted || !(is_statement || is_login) {
+            return Ok(());
+        }
+        let account = payload.account.unwrap_or_default();
+        let workload = self.workloads.entry(caller.workload).or_default();
+        if is_login {
+            let credential = payload.credential.unwrap_or_default();
+            if verdict == "allow" && !account.is_empty() && !credential.is_empty() {
+                *workload.logins.entry((account, credential)).or_default() += 1;
+            } else {
+                workload.refuse("a login that was denied".to_owned(), frame.entry);
+            }
+            return Ok(());
+        }
+        workload.statements += 1;
+        let kinds = payload.facts.as_ref().map(|facts| facts.kinds.join("; "));
+        let kinds = kinds.unwrap_or_else(|| "not analysed".to_owned());
+        if verdict != "allow" {
+            workload.refuse(format!("denied: {kinds}"), frame.entry);
+            return Ok(());
+        }
+        let recorded = payload.facts.and_then(|facts| facts.accesses);
+        let accesses: Option<Vec<Access>> = match (recorded, payload.statement) {
+            (Some(recorded), _) => recorded.into_iter().map(access).collect(),
+            (None, Some(statement)) if statement.cut_from.is_none() => {
+                analyse(&statement.text).map(|found| found.into_iter().collect())
+            }
+            (None, _) => None,
+        };
+        workload.add(&account, &kinds, accesses, frame.entry);
+        Ok(())
+    }
+}
+
+impl Workload {
+    fn add(&mut self, account: &str, kinds: &str, accesses: Option<Vec<Access>>, entry: u64) {
+        let Some(accesses) = accesses.filter(|_| !account.is_empty()) else {
+            return self.refuse(format!("what it touched is not recorded: {kinds}"), entry);
+        };
+        if accesses.iter().any(|it| it.effect == Effect::Opaque) {
+            return self.refuse(format!("not understood: {kinds}"), entry);
+        }
+        let resolved = |access: &Access| {
+            let parts = access
+                .object
+                .name
+                .as_ref()
+                .map_or(0, |name| name.parts().len());
+            parts == access.object.kind.depth()
+        };
+        if !accesses.iter().all(resolved) {
+            return self.refuse(format!("a name in it is not whole: {kinds}"), entry);
+        }
+        for access in accesses {
+            *self
+                .accesses
+                .entry((account.to_owned(), access))
+                .or_default() += 1;
+        }
+    }
+
+    fn refuse(&mut self, what: String, entry: u64) {
+        let full = self.refused.len() >= REFUSED_MAX;
+        match self.refused.get_mut(&what) {
+            Some((count, _)) => *count += 1,
+            None if full => self.refused_more += 1,
+            None => {
+                self.refused.insert(what, (1, entry));
+            }
+        }
+    }
+}
+
+/// `None` for words that are none of ours.
+fn access(recorded: RecordedAccess) -> Option<Access> {
+    let RecordedAccess {
+        action,
+        entity,
+        object,
+    } = recorded;
+    let effect = Effect::ALL.into_iter().find(|it| it.name() == action)?;
+    let kind = ObjectKind::ALL
+        .into_iter()
+        .find(|it| it.entity() == entity)?;
+    let name = match object {
+        Some(object) => Some(ObjectName::parse(&object)?),
+        None => None,
+    };
+    Some(Access {
+        effect,
+        object: Object { kind, name },
+    })
+}

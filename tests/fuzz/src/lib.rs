@@ -1,0 +1,37 @@
+//! What must hold for any input: one function for each fuzz target.
+//!
+//! `cargo xtask fuzz` looks for inputs for which it does not. The committed corpus runs as a test.
+#![forbid(unsafe_code)]
+
+mod facts;
+mod lexer;
+mod policy;
+
+pub use facts::facts;
+pub use lexer::lexer;
+pub use policy::policy;
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    #[track_caller]
+    fn check(target: &str, holds: impl Fn(&[u8])) {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("corpus")
+            .join(target);
+        let files: Vec<_> = fs::read_dir(dir).unwrap().collect();
+        assert!(!files.is_empty());
+        for file in files {
+            holds(&fs::read(file.unwrap().path()).unwrap());
+        }
+    }
+
+    #[test]
+    fn the_corpus_holds() {
+        check("lexer", super::lexer);
+        check("facts", super::facts);
+        check("policy", super::policy);
+    }
+}
