@@ -120,6 +120,42 @@ fn a_running_statement_that_lost_its_right_is_aborted() {
     bench.assert_record_is_whole();
 }
 
+const BY_GRANT: &str = r#"
+@id("free")
+permit (principal, action in [Action::"login", Action::"control", Action::"ddl",
+    Action::"approve", Action::"operate"], resource);
+@id("readers")
+permit (principal in Role::"reader", action in [Action::"observe"], resource);
+"#;
+
+#[test]
+fn a_running_statement_is_aborted_when_its_grant_is_revoked() {
+    let bench = bench("grant-revoked", BY_GRANT);
+    let grant = [
+        "grant",
+        "reader",
+        "--workload",
+        "agent",
+        "--for",
+        "1h",
+        "--reason",
+        "x",
+    ];
+    let grant = person(&bench, &grant);
+    let mut driver = start(&bench, &["select 1", LONG, "select 1"]);
+    let runs = wait::until("the statement", LIMIT, || {
+        Ok((bench.executions("system$wait") > 0).then_some(()))
+    });
+    runs.unwrap_or_else(|error| panic!("{error}: {}{}", driver.log(), bench.daemon.log()));
+    person(&bench, &["revoke", id(&grant)]);
+    let seen = seen(&bench, &mut driver);
+    assert_eq!(seen[0], json!([[1]]), "{seen}");
+    let text = seen[1][3].as_str().unwrap();
+    assert!(text.contains("stopped while it ran"), "{text}");
+    assert_eq!(seen[2][1], json!(3001), "{seen}");
+    bench.await_metric("snowfence_statements_stopped_total", 1.0);
+}
+
 #[test]
 fn a_running_statement_that_keeps_its_right_goes_on() {
     let bench = bench("kept", ALLOW_ALL);

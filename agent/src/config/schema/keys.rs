@@ -345,7 +345,7 @@ pub(in crate::config) static LIMITS: Section = Section {
             "hold_poll",
             "duration",
             "\"40s\"",
-            "How long a driver that asks for a statement that waits for approval is kept waiting for the answer \"in progress\".",
+            "How long a driver that asks about a statement that waits for approval is kept before it is told to ask again.",
         ),
     ],
 };
