@@ -6,7 +6,8 @@ use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use super::cursor::Piece;
-use super::lexer::Lexeme;
+use super::lexer::{Lexeme, lex};
+use super::split;
 
 /// What the parser makes of one statement.
 #[derive(Debug)]
@@ -38,6 +39,24 @@ pub(super) fn parse(piece: Piece<'_>) -> Parsed {
         (Some(statement), true) => Parsed::Tree(Box::new(statement)),
         // We saw one statement: its ends are elsewhere for the parser.
         _ => Parsed::Disagreement,
+    }
+}
+
+/// Parses a text of one statement, read as strictly as a client's own: the definition of a view.
+pub(super) fn parse_text(text: &str) -> Option<Statement> {
+    let mut tokens = Vec::new();
+    lex(text, &mut tokens).ok()?;
+    let whole = Piece {
+        text,
+        tokens: &tokens,
+    };
+    let pieces = split::statements(whole);
+    let [piece] = pieces.as_slice() else {
+        return None;
+    };
+    match parse(*piece) {
+        Parsed::Tree(statement) => Some(*statement),
+        Parsed::Gap | Parsed::Disagreement => None,
     }
 }
 
