@@ -10,12 +10,9 @@ use super::shape::{Output, Rest, Shape};
 use super::taint::{Gather, Taint};
 use super::{Walker, Yield};
 use crate::sql::context::{Lookup, Relation, SessionState};
-use crate::sql::cursor::Piece;
 use crate::sql::facts::{Effect, ObjectKind};
-use crate::sql::lexer::lex;
 use crate::sql::name::ObjectName;
-use crate::sql::parse::{Parsed, parse};
-use crate::sql::split;
+use crate::sql::parse::parse_text;
 
 /// Views over views over views: people's are rarely deeper than five.
 const VIEWS_OPEN_MAX: usize = 16;
@@ -102,7 +99,7 @@ impl Walker<'_> {
         if self.views_open >= VIEWS_OPEN_MAX || self.views_walked >= VIEWS_WALKED_MAX {
             return unknown("is one of too many that are nested");
         }
-        let Some(statement) = understand(text) else {
+        let Some(statement) = parse_text(text) else {
             return unknown("has a definition that is not understood");
         };
         self.views_walked += 1;
@@ -133,23 +130,5 @@ impl Walker<'_> {
             Some(Yield::Rows(shape)) => shape,
             Some(Yield::NoData | Yield::Unknown(_)) | None => unknown("is not a query"),
         }
-    }
-}
-
-/// Parses one statement, read as strictly as a client's own.
-fn understand(text: &str) -> Option<Statement> {
-    let mut tokens = Vec::new();
-    lex(text, &mut tokens).ok()?;
-    let whole = Piece {
-        text,
-        tokens: &tokens,
-    };
-    let pieces = split::statements(whole);
-    let [piece] = pieces.as_slice() else {
-        return None;
-    };
-    match parse(*piece) {
-        Parsed::Tree(statement) => Some(*statement),
-        Parsed::Gap | Parsed::Disagreement => None,
     }
 }
