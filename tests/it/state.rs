@@ -5,7 +5,7 @@ use std::fs;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tests::record::Kind;
+use tests::record::{Frame, Kind};
 use tests::{Daemon, layout, wait};
 
 use crate::bench::{Bench, Plan, reported};
@@ -204,18 +204,15 @@ fn a_view_is_asked_about_once_and_its_columns_keep_their_labels() {
     );
     assert_eq!((asked("CODES"), asked("MORE")), (before + 1, 1));
     // Each question is an entry of its own, permitted by no policy of a file.
-    let frames = bench.await_frames(|frames| {
-        let is_ours = |frame: &&tests::record::Frame| {
-            frame.kind == Kind::Decided && frame.payload["operation"] == "catalog"
-        };
-        frames.iter().filter(is_ours).count() >= 3
-    });
+    let is_ours =
+        |frame: &Frame| frame.kind == Kind::Decided && frame.payload["operation"] == "catalog";
+    let frames =
+        bench.await_frames(|frames| frames.iter().filter(|frame| is_ours(frame)).count() >= 3);
     let ours = frames
         .iter()
-        .find(|frame| frame.payload["operation"] == "catalog")
+        .find(|frame| is_ours(frame) && frame.payload["caller"]["workload"] == "agent")
         .unwrap();
     assert_eq!(ours.payload["policies"], json!(["snowfence.catalog"]));
-    assert_eq!(ours.payload["caller"]["workload"], "agent");
     // Another definition is another lineage.
     set_up(
         &bench,

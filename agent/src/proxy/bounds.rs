@@ -72,7 +72,7 @@ pub(super) async fn in_time<T>(
     if let Ok(answer) = timeout_at(deadline, work).await {
         return Ok(answer?);
     }
-    abort(connection, services, session, operation).await;
+    Box::pin(abort(connection, services, session, operation)).await;
     Err(Refusal::new(
         Reason::StatementTimeout,
         format!(
@@ -102,15 +102,14 @@ async fn abort(
         | Operation::Telemetry
         | Operation::Chunk { .. } => return,
     };
-    let decided = chunk::decide(connection, services, session, Operation::Abort(which)).await;
+    let deciding = chunk::decide(connection, services, session, Operation::Abort(which));
+    let decided = Box::pin(deciding).await;
     let Ok((recorded, exchange)) = decided else {
         return;
     };
     let tag = services.query_tag(connection, Some(session), recorded.entry(), None);
-    let ended = services
-        .upstream
-        .send(recorded, &session.upstream, &tag)
-        .await;
+    let sending = services.upstream.send(recorded, &session.upstream, &tag);
+    let ended = Box::pin(sending).await;
     // Its own limit at Snowflake ends the statement if this did not.
     drop(exchange.end(ended.map_err(Refusal::from)));
 }

@@ -23,7 +23,7 @@ pub(super) enum Caller {
     /// Someone with a session.
     Known(Arc<Session>),
     /// Someone with the capability for a chunk of their session's.
-    Fetcher(Arc<Session>, ChunkLink),
+    Fetcher(Arc<Session>, Box<ChunkLink>),
 }
 
 impl Caller {
@@ -68,7 +68,8 @@ impl Caller {
         let (mut judged, mut going, mut fresh) = (None, None, false);
         let mut operation = operation;
         if let (Operation::Query(query), Self::Known(session)) = (&operation, self) {
-            match admit(session, query)? {
+            let admitted = admit(session, query)?;
+            match admitted {
                 Admitted::Run { first } => {
                     fresh = first;
                     let found = question::analyse(connection, services, session, query).await?;
@@ -193,7 +194,7 @@ pub(super) fn authenticate(
             .link(capability, header, *index, &connection.key, now);
         let fetcher = link.and_then(|link| {
             let session = services.sessions.by_id(link.session)?;
-            (session.account == account.name).then_some(Caller::Fetcher(session, link))
+            (session.account == account.name).then_some(Caller::Fetcher(session, Box::new(link)))
         });
         return Ok((fetcher.ok_or_else(unknown_chunk)?, operation));
     }

@@ -39,7 +39,8 @@ pub(super) async fn perform(
         Ok(unmasked) => unmasked,
         Err(UpstreamError::ChunkExpired { .. }) => {
             let fresh = Box::pin(refresh(connection, services, session, link)).await?;
-            let (recorded, exchange) = decide(connection, services, session, operation).await?;
+            let deciding = decide(connection, services, session, operation);
+            let (recorded, exchange) = Box::pin(deciding).await?;
             let fetched = services
                 .upstream
                 .fetch_chunk(recorded, &fresh.url, &fresh.headers)
@@ -69,12 +70,11 @@ async fn refresh(
     link: &ChunkLink,
 ) -> Result<ChunkLink, Refusal> {
     let operation = Operation::Result(link.query_id.clone());
-    let (recorded, exchange) = decide(connection, services, session, operation.clone()).await?;
+    let deciding = decide(connection, services, session, operation.clone());
+    let (recorded, exchange) = Box::pin(deciding).await?;
     let tag = services.query_tag(connection, Some(session), recorded.entry(), None);
-    let answer = services
-        .upstream
-        .send(recorded, &session.upstream, &tag)
-        .await;
+    let sending = services.upstream.send(recorded, &session.upstream, &tag);
+    let answer = Box::pin(sending).await;
     let admitted = answer
         .map_err(Refusal::from)
         .and_then(|unmasked| perform::admit(unmasked, &operation));

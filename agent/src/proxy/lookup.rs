@@ -109,7 +109,7 @@ async fn ask_about(
         (Told::Absent, _) => Lookup::Absent,
         (Told::Columns(columns), Told::Kind(kind)) if kind == "TABLE" => known(columns, None),
         (Told::Columns(columns), Told::Kind(kind)) if kind == "VIEW" => {
-            match ask(Ask::Definition).await {
+            match Box::pin(ask(Ask::Definition)).await {
                 Told::Definition(text) => match definition::query_of(&text) {
                     Some(query) => known(columns, Some(query.to_owned())),
                     None => Lookup::Unknown,
@@ -165,10 +165,8 @@ async fn ask(
     };
     session.state.interrupted();
     let tag = services.query_tag(connection, Some(session), recorded.entry(), None);
-    let answer = services
-        .upstream
-        .send(recorded, &session.upstream, &tag)
-        .await;
+    let sending = services.upstream.send(recorded, &session.upstream, &tag);
+    let answer = Box::pin(sending).await;
     match exchange.end(answer.map_err(Refusal::from)) {
         Ok(unmasked) => mask::catalog(unmasked, what, name),
         Err(_refused) => Told::Unclear,

@@ -97,25 +97,30 @@ impl Metrics {
             )?,
             holds: hold::Metrics::new(registry)?,
         };
-        registry.register(Box::new(metrics.connections_open.clone()))?;
-        registry.register(Box::new(metrics.connections.clone()))?;
-        registry.register(Box::new(metrics.hangups.clone()))?;
-        registry.register(Box::new(metrics.requests.clone()))?;
-        registry.register(Box::new(metrics.request_seconds.clone()))?;
-        registry.register(Box::new(metrics.decision_seconds.clone()))?;
-        registry.register(Box::new(metrics.verdicts.clone()))?;
-        registry.register(Box::new(metrics.catalog_fetches.clone()))?;
-        registry.register(Box::new(metrics.catalog_hits.clone()))?;
-        registry.register(Box::new(metrics.rows.clone()))?;
-        registry.register(Box::new(metrics.passed_bytes.clone()))?;
+        metrics.register(registry)?;
+        Ok(metrics)
+    }
+
+    fn register(&self, registry: &Registry) -> Result<(), prometheus::Error> {
+        registry.register(Box::new(self.connections_open.clone()))?;
+        registry.register(Box::new(self.connections.clone()))?;
+        registry.register(Box::new(self.hangups.clone()))?;
+        registry.register(Box::new(self.requests.clone()))?;
+        registry.register(Box::new(self.request_seconds.clone()))?;
+        registry.register(Box::new(self.decision_seconds.clone()))?;
+        registry.register(Box::new(self.verdicts.clone()))?;
+        registry.register(Box::new(self.catalog_fetches.clone()))?;
+        registry.register(Box::new(self.catalog_hits.clone()))?;
+        registry.register(Box::new(self.rows.clone()))?;
+        registry.register(Box::new(self.passed_bytes.clone()))?;
         for verdict in ["allow", "deny", "hold", "observed"] {
-            metrics.verdicts.with_label_values(&[verdict]);
+            self.verdicts.with_label_values(&[verdict]);
         }
         // A reason that has not happened yet reads 0, not absent: alerts can be written on it.
         for hangup in Hangup::ALL {
-            metrics.hangups.with_label_values(&[hangup.label()]);
+            self.hangups.with_label_values(&[hangup.label()]);
         }
-        Ok(metrics)
+        Ok(())
     }
 
     pub(super) fn connection(&self, kind: ConnectionKind) {

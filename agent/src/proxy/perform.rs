@@ -60,9 +60,9 @@ pub(super) async fn perform(
         | Operation::Result(_)
         | Operation::Abort(_)
         | Operation::Monitor(_) => {
-            forward(
+            Box::pin(forward(
                 connection, services, &session, question, approved, recorded, exchange,
-            )
+            ))
             .await
         }
         Operation::Login(_) | Operation::Chunk { .. } => Err(Refusal::new(
@@ -94,8 +94,8 @@ async fn forward(
     let tag = services.query_tag(connection, Some(session), number, client_tag.as_deref());
     let begun = bounds::begin(services, session, &operation, question);
     let sending = services.upstream.send(recorded, &session.upstream, &tag);
-    let unmasked =
-        bounds::in_time(connection, services, session, &operation, &terms, sending).await?;
+    let waiting = bounds::in_time(connection, services, session, &operation, &terms, sending);
+    let unmasked = Box::pin(waiting).await?;
     let mut admitted = admit(unmasked, &operation)?;
     let summary = admitted.summary();
     let id = summary.query_id.as_ref();

@@ -163,12 +163,13 @@ pub(super) async fn analyse(
         turn = take_turn(session, alone).await?;
         // Another statement may have changed the state between the turns.
         sight = Sight::of(connection, services, session);
-        match sight.look(services, query).await? {
-            Some(found) => facts = found,
-            None => return Ok(None),
-        }
+        let Some(found) = sight.look(services, query).await? else {
+            return Ok(None);
+        };
+        facts = found;
     }
-    match lookup::complete(connection, services, session, &mut sight, query, facts).await? {
+    let found = lookup::complete(connection, services, session, &sight, query, facts).await?;
+    match found {
         Some(facts) if goes_alone(&facts) && !alone => Err(Refusal::new(
             Reason::SessionBusy,
             "what the statement does to its session changed while it was analysed; run it again",

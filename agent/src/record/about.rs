@@ -160,7 +160,7 @@ impl Decided {
 
     /// Takes over what is recorded of an operation.
     pub(super) fn describe(&mut self, operation: &Operation) {
-        self.operation = self.purpose.unwrap_or(operation.name());
+        self.operation = self.purpose.unwrap_or_else(|| operation.name());
         match operation {
             Operation::Query(query) => {
                 self.request = Some(query.request_id.0.clone());

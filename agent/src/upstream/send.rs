@@ -156,7 +156,7 @@ impl Upstream {
         query_tag: &str,
         bounds: Bounds,
     ) -> Result<Unmasked, UpstreamError> {
-        let work = self.deliver(operation, session, query_tag, bounds);
+        let work = Box::pin(self.deliver(operation, session, query_tag, bounds));
         let body = self.timed(session.host(), work).await?;
         Ok(Unmasked::new(200, UnmaskedBody::Json(Bytes::from(body))))
     }
