@@ -199,9 +199,8 @@ mod tests {
 
     #[test]
     fn roots_rights_stand_in_and_what_is_forbidden_stays_forbidden() {
-        let policy =
-            "permit (principal == User::\"root\", action == Action::\"operate\", resource);";
-        let forbid = "forbid (principal == User::\"uid:4000000017\", action, resource);";
+        let policy = "@id(\"p\") permit (principal == User::\"root\", action == Action::\"operate\", resource);";
+        let forbid = "@id(\"f\") forbid (principal == User::\"uid:4000000017\", action, resource);";
         let may = |policy: &str, login| {
             let policies = PolicySet::parse(&[("p.cedar", policy)]).unwrap();
             let speaker = speaker(0, login).unwrap();
