@@ -51,14 +51,19 @@ fn main() -> Result<()> {
     for count in POLICIES {
         let text = policies(count)?;
         let set = PolicySet::parse(&[("bench.cedar", &text)])?;
-        let (mut first, mut again) = (Vec::new(), Vec::new());
+        let known = principal("agent");
+        let (mut first, mut other, mut again) = (Vec::new(), Vec::new(), Vec::new());
         for (at, facts) in every.iter().enumerate() {
-            // A principal that never asked is in no cache.
-            let principal = principal(&format!("agent-{at}"));
-            first.push(decide(&set, &principal, facts));
-            again.push(decide(&set, &principal, facts));
+            // A principal that never asked: nothing that was kept fits.
+            first.push(decide(&set, &principal(&format!("agent-{at}")), 0, facts));
+            // A count that policies look at differs: the verdict is made anew, for a known kind.
+            let queries = u64::try_from(at)?;
+            decide(&set, &known, queries, facts);
+            other.push(decide(&set, &known, queries + 500, facts));
+            again.push(decide(&set, &known, queries + 500, facts));
         }
-        print(&format!("{count}, first time"), first);
+        print(&format!("{count}, new workload"), first);
+        print(&format!("{count}, new circumstances"), other);
         print(&format!("{count}, asked before"), again);
     }
     Ok(())
@@ -153,7 +158,7 @@ fn policies(count: usize) -> Result<String> {
     Ok(text)
 }
 
-fn decide(policies: &PolicySet, principal: &Principal, facts: &Facts) -> Duration {
+fn decide(policies: &PolicySet, principal: &Principal, queries: u64, facts: &Facts) -> Duration {
     let session = SessionState::default();
     let question = Question {
         principal,
@@ -163,7 +168,10 @@ fn decide(policies: &PolicySet, principal: &Principal, facts: &Facts) -> Duratio
         facts: Some(facts),
         session: &session,
         roles: &[],
-        usage: Usage::default(),
+        usage: Usage {
+            queries_hour: queries,
+            ..Usage::default()
+        },
         approved: false,
         mode: Mode::Enforce,
         now: jiff::Timestamp::UNIX_EPOCH,

@@ -141,7 +141,7 @@ fn change(change: &Change) -> String {
         }
         Change::Without { policies } => {
             format!(
-                "neither approval nor role while {} forbids it",
+                "another wording of {}, which forbids it",
                 policies.join(", ")
             )
         }
