@@ -76,6 +76,7 @@ async fn serve(config: Config) -> Result<()> {
     );
     let kernel = Arc::new(kernel);
     parts.policies.register(&registry)?;
+    desk.register(&registry)?;
     registry.register(Box::new(KernelMetrics::new(Arc::clone(&kernel))?))?;
     let services = Arc::new(parts.into_services(config, kernel, desk));
     let admin = start_admin(&services, registry)?;

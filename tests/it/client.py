@@ -9,11 +9,19 @@ import json
 import os
 import socket
 import ssl
+import time
 import uuid
 
 HOST = "testorg-testacct.snowflakecomputing.com"
 # Nothing here takes long: whoever waits this long has found a hang.
 LIMIT = 15
+
+
+def until(done, seconds: float = 30) -> None:
+    """Asks until the answer is true, or the time is up: what follows then tells what is wrong."""
+    end = time.monotonic() + seconds
+    while not done() and time.monotonic() < end:
+        time.sleep(0.1)
 
 
 def trusting() -> ssl.SSLContext:

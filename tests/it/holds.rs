@@ -279,16 +279,16 @@ fn a_retry_joins_and_another_execution_shares_the_ask() {
 
 /// The asynchronous way: status by monitoring, rows by `RESULT_SCAN` of the id that we gave.
 const ASYNCHRONOUS: &str = r#"
-import json, time
+import json
 import snowflake.connector
+from client import until
 connection = snowflake.connector.connect(account="testorg-testacct", user="agent", password="x")
 connection.cursor().execute("create or replace table held (n int)")
 cursor = connection.cursor()
 cursor.execute_async("insert into held values (1), (2)")
 id = cursor.sfqid
 first = connection.get_query_status(id).name
-while connection.is_still_running(connection.get_query_status(id)):
-    time.sleep(0.2)
+until(lambda: not connection.is_still_running(connection.get_query_status(id)), 60)
 other = connection.cursor()
 other.get_results_from_sfqid(id)
 print(json.dumps([first, connection.get_query_status(id).name, [list(row) for row in other.fetchall()],

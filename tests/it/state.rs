@@ -314,7 +314,7 @@ fn a_budget_ends_and_survives_a_restart() {
         @id("login") permit (principal, action == Action::"login", resource);
         @id("budget") permit (principal, action in Action::"observe", resource)
         when { context.rows_day < 8 };"#;
-    let mut bench = self::bench("budget", policy, &Plan::default());
+    let mut bench = bench("budget", policy, &Plan::default());
     let people = "select id from people";
     check(
         &bench,

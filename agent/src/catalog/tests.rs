@@ -1,3 +1,5 @@
+//! What the cache knows, for whom, and until when.
+
 use super::*;
 use crate::identity::PrincipalKey;
 use crate::session::{NewSession, Registry};

@@ -53,12 +53,12 @@ fn decide(
         ensure!(agent.is_running(), "the agent ended: {}", agent.log());
         let asks = person(environment, daemon, &["asks", "--json"])?;
         let asks: Value = serde_json::from_str(&asks).context("the asks are not JSON")?;
-        Ok(asks.pointer("/0/id").and_then(Value::as_str).map(str::to_owned))
+        Ok(asks
+            .pointer("/0/id")
+            .and_then(Value::as_str)
+            .map(str::to_owned))
     })?;
-    for arguments in [
-        ["asks"].as_slice(),
-        &["approve", &id, "--note", note],
-    ] {
+    for arguments in [["asks"].as_slice(), &["approve", &id, "--note", note]] {
         println!("  # snowfence {}", arguments.join(" "));
         for line in person(environment, daemon, arguments)?.lines() {
             println!("    {line}");

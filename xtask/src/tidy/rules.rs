@@ -171,7 +171,7 @@ const IMPURE: [(&str, &str); 7] = [
     ("std::env", "the caller reads the configuration"),
     ("tokio::net", "the caller talks to the network"),
     ("std::net::Tcp", "the caller talks to the network"),
-    ("SystemTime", "the caller passes the time"),
+    ("SystemTime::", "the caller passes the time"),
     ("Instant::now", "the caller passes the time"),
     ("tracing", "the caller logs what the result says"),
 ];

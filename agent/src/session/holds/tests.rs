@@ -1,3 +1,5 @@
+//! The ways in which a wait ends.
+
 use std::time::Duration;
 
 use super::held::GONE_AFTER;

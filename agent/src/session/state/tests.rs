@@ -1,3 +1,5 @@
+//! What a session is taken to be in, and whose turn it is.
+
 use super::*;
 use crate::snowflake::Query;
 use crate::sql::facts::Effect;

@@ -55,7 +55,7 @@ impl Recording {
         about.account = Some("acme".to_owned());
         match judge(&self.policies, &principal, &facts) {
             Verdict::Allow(permit) => {
-                let recorded = entry.decided(permit, about).await.unwrap();
+                let recorded = Box::pin(entry.decided(permit, about)).await.unwrap();
                 drop(recorded);
             }
             Verdict::Hold(hold) => panic!("held: {hold:?}"),
@@ -63,7 +63,7 @@ impl Recording {
         }
         let now = jiff::Timestamp::UNIX_EPOCH;
         let ending = Ending::new(Outcome::Answer, now, Duration::ZERO);
-        entry.close(ending).await.unwrap();
+        Box::pin(entry.close(ending)).await.unwrap();
     }
 }
 
