@@ -15,7 +15,7 @@ use super::entities::Unfit;
 use super::index::{Bits, Index};
 use super::judge::Subset;
 use super::mentions::Mentions;
-use super::problem::{LoadError, Problem};
+use super::problem::{LoadError, Problem, folded};
 use super::read::{LABELS_FILE, Trust, directory};
 use super::vocabulary::{Vocabulary, vocabulary};
 use crate::mask::labels::Labels;
@@ -119,9 +119,8 @@ impl PolicySet {
     fn parse_here(files: &[(&str, &str)]) -> Result<Self, LoadError> {
         let mut files = files.to_vec();
         files.sort_unstable();
-        let invalid = |mut problems: Vec<Problem>| {
-            problems.sort();
-            LoadError::Invalid { problems }
+        let invalid = |problems| LoadError::Invalid {
+            problems: folded(problems),
         };
         let vocabulary = vocabulary().map_err(|problem| invalid(vec![problem]))?;
         let mut draft = Draft::new(vocabulary);

@@ -48,6 +48,12 @@ impl Problem {
     }
 }
 
+impl Problem {
+    fn is_at(&self, other: &Self) -> bool {
+        (&self.file, self.line, self.column) == (&other.file, other.line, other.column)
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -72,6 +78,40 @@ pub(super) fn problem((name, text): (&str, &str), error: &impl Diagnostic) -> Pr
         message = format!("{message} ({help})");
     }
     Problem::at((name, text), offset, message)
+}
+
+/// Problems in the order of their places. What Cedar says of one place for each action anew is told
+/// once, with the number of the others.
+pub(super) fn folded(mut problems: Vec<Problem>) -> Vec<Problem> {
+    problems.sort();
+    let mut folded: Vec<(Problem, String, usize)> = Vec::new();
+    for problem in problems {
+        let kind = without_actions(&problem.message);
+        match folded.last_mut() {
+            Some((first, of_first, others))
+                if first.is_at(&problem)
+                    && *of_first == kind
+                    && first.message != problem.message =>
+            {
+                *others += 1;
+            }
+            Some(_) | None => folded.push((problem, kind, 0)),
+        }
+    }
+    let told = folded.into_iter().map(|(mut problem, _, others)| {
+        if others > 0 {
+            problem.message = format!("{} (and for {others} other actions)", problem.message);
+        }
+        problem
+    });
+    told.collect()
+}
+
+fn without_actions(message: &str) -> String {
+    let mut parts = message.split("Action::\"");
+    let mut rest = parts.next().unwrap_or_default().to_owned();
+    rest.extend(parts.filter_map(|part| part.split_once('"').map(|(_, after)| after)));
+    rest
 }
 
 fn lines(problems: &[Problem]) -> String {

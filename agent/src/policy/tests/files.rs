@@ -35,6 +35,19 @@ fn all_problems_are_told_at_once_with_their_places() {
 }
 
 #[test]
+fn what_is_wrong_for_every_action_is_told_once() {
+    let text = "@id(\"x\")\npermit (principal, action, resource) when { context.nothing };";
+    let Err(LoadError::Invalid { problems }) = PolicySet::parse(&[("x.cedar", text)]) else {
+        panic!("an unknown attribute was taken");
+    };
+    let [problem] = problems.as_slice() else {
+        panic!("{problems:?}");
+    };
+    assert_eq!((problem.line, problem.column), (2, 45), "{problem}");
+    assert!(problem.message.contains("other actions"), "{problem}");
+}
+
+#[test]
 fn the_version_tells_sets_apart_and_not_their_order() {
     let (a, b) = (("a.cedar", READ), ("b.cedar", "// nothing\n"));
     let version = |files: &[(&str, &str)]| PolicySet::parse(files).unwrap().version().to_owned();

@@ -78,7 +78,15 @@ impl Case {
                 let objects = facts.accesses.iter().map(|access| &access.object.name);
                 objects.flatten().map(ToString::to_string).collect()
             })),
-            labels: Vec::new(),
+            labels: names(facts.map_or_else(Vec::new, |facts| {
+                let policies = self.services.policies.snapshot();
+                let labels = policies.labels();
+                let columns = facts.columns.iter();
+                columns
+                    .flat_map(|column| labels.of(&self.session.account, column))
+                    .map(str::to_owned)
+                    .collect()
+            })),
         };
         NewAsk {
             subject: Subject::Statement(statement),

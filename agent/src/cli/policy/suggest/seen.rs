@@ -7,6 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::cli::policy::sources::runtime;
 use crate::record::read::{Frame, ReadError, Reader, segments};
@@ -65,8 +66,10 @@ struct Statement {
 #[derive(Deserialize)]
 struct RecordedFacts {
     kinds: Vec<String>,
-    /// Missing in recordings of versions that did not keep it, and when there were too many.
+    /// Missing in recordings of versions that did not keep it.
     accesses: Option<Vec<RecordedAccess>>,
+    /// There when the lists are not whole.
+    cut: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -155,7 +158,8 @@ impl Seen {
             workload.refuse(format!("denied: {kinds}"), frame.entry);
             return Ok(());
         }
-        let recorded = payload.facts.and_then(|facts| facts.accesses);
+        let recorded = payload.facts.filter(|facts| facts.cut.is_none());
+        let recorded = recorded.and_then(|facts| facts.accesses);
         let accesses: Option<Vec<Access>> = match (recorded, payload.statement) {
             (Some(recorded), _) => recorded.into_iter().map(access).collect(),
             (None, Some(statement)) if statement.cut_from.is_none() => {
