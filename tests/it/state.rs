@@ -33,7 +33,8 @@ def run(text):
         return len(cursor.execute(text).fetchall())
     except snowflake.connector.errors.Error as error:
         text = str(error)
-        words = {"denied": "denied", "does not exist": "missing", "No catalog": "unknown"}
+        words = {"denied": "denied", "does not exist": "missing", "No catalog": "unknown",
+                 "Unexpected token": "wrong"}
         return next((said for word, said in words.items() if word in text), text)
 def report(texts):
     print(json.dumps([run(text) for text in texts]))
@@ -121,6 +122,35 @@ fn names_follow_the_session() {
             ("select * from secrets", denied()),
         ],
     );
+    bench.assert_record_is_whole();
+}
+
+/// What fails without being understood may have done anything before, so Snowflake is asked.
+#[test]
+fn a_session_that_was_lost_sight_of_is_found_again() {
+    let policy = format!(
+        "{ONE_SCHEMA}\n@id(\"any\") permit (principal, action == Action::\"opaque\", resource);"
+    );
+    let bench = bench("astray", &policy, &Plan::default());
+    set_up(
+        &bench,
+        &[
+            "create schema demo.private",
+            "create table demo.private.people (id int)",
+        ],
+    );
+    check(
+        &bench,
+        &[
+            ("selct 1", json!("wrong")),
+            ("select * from people", json!(5)),
+            ("use schema private", json!(1)),
+            ("selct 1", json!("wrong")),
+            ("select * from people", denied()),
+            ("select * from public.people", json!(5)),
+        ],
+    );
+    assert_eq!(bench.executions("SHOW PARAMETERS"), 2);
     bench.assert_record_is_whole();
 }
 

@@ -36,6 +36,9 @@ WAIT = re.compile(r"system\$wait\s*\(\s*(\d+(?:\.\d+)?)\s*\)", re.I)
 USE_OTHER = re.compile(r"\s*use\s+(role|warehouse)\s+\"?(\w+)\"?\s*;?\s*$", re.I)
 USE_SECONDARY = re.compile(r"\s*use\s+secondary\s+roles\b", re.I)
 MISSING = re.compile(r"Table with name (\S+) does not exist")
+SHOW_PARAMETERS = re.compile(r"\s*show\s+parameters\s+in\s+session\s*;?\s*$", re.I)
+# What decides about names, as a session of Snowflake's begins.
+NAMING = {"SEARCH_PATH": "$current, $public", "QUOTED_IDENTIFIERS_IGNORE_CASE": False}
 CANCEL_ALL = re.compile(r"\s*select\s+system\$cancel_all_queries\s*\(", re.I)
 
 
@@ -170,9 +173,20 @@ class Connection:
             return status("Statement executed successfully.", statement_type.USE + (match[1].lower() == "warehouse") * 3)
         if USE_SECONDARY.match(sql):
             return status("Statement executed successfully.", statement_type.USE)
+        if SHOW_PARAMETERS.match(sql):
+            return self._show_parameters()
         if CANCEL_ALL.match(sql):
             return status("0 cancelled.", statement_type.SELECT)
         return None
+
+    def _show_parameters(self) -> Outcome:
+        given = {name: value for name, value in self.parameters.items() if value is not None}
+        rows = [
+            (name, str(value).lower() if isinstance(value, bool) else str(value))
+            for name, value in sorted((NAMING | given).items())
+        ]
+        table = pa.table({"key": [name for name, _ in rows], "value": [value for _, value in rows]})
+        return Outcome(table, ["VARCHAR", "VARCHAR"], statement_type.SHOW)
 
     def _set(self, name: str, value: str) -> None:
         if value.startswith("'"):

@@ -13,6 +13,7 @@ use crate::snowflake::QueryId;
 use crate::snowflake::catalog::{self, Ask, Told};
 use crate::snowflake::chunk::{Capability, ChunkSet};
 use crate::snowflake::result::{self, Asked, ResultError};
+use crate::snowflake::settings::{self, Settings};
 use crate::sql::ObjectName;
 use crate::upstream::{Unmasked, UnmaskedBody};
 
@@ -107,6 +108,15 @@ pub fn catalog(unmasked: Unmasked, ask: Ask, name: &ObjectName) -> Told {
     match unmasked.open(&Key::new()) {
         (_status, UnmaskedBody::Json(body)) => catalog::read(&body, ask, name),
         (_status, UnmaskedBody::Chunk { .. }) => Told::Unclear,
+    }
+}
+
+/// Reads the answer to a question of our own about a session; nothing of it goes to a client.
+#[must_use]
+pub fn settings(unmasked: Unmasked) -> Option<Settings> {
+    match unmasked.open(&Key::new()) {
+        (_status, UnmaskedBody::Json(body)) => settings::read(&body),
+        (_status, UnmaskedBody::Chunk { .. }) => None,
     }
 }
 

@@ -6,7 +6,7 @@
 use super::load::PolicySet;
 use super::verdict::{Judgement, Limits, Permit, Verdict};
 use crate::snowflake::catalog::{self, Ask};
-use crate::snowflake::{Operation, RequestId};
+use crate::snowflake::{Operation, Query, RequestId, settings};
 use crate::sql::ObjectName;
 
 /// What the record says instead of a policy's id.
@@ -29,7 +29,16 @@ pub fn catalog(
     name: &ObjectName,
     request_id: RequestId,
 ) -> Option<Permit> {
-    let query = catalog::query(ask, name, request_id)?;
+    permit(policies, catalog::query(ask, name, request_id)?)
+}
+
+/// Permits to ask what names mean in a session.
+#[must_use]
+pub fn session(policies: &PolicySet, request_id: RequestId) -> Option<Permit> {
+    permit(policies, settings::query(request_id))
+}
+
+fn permit(policies: &PolicySet, query: Query) -> Option<Permit> {
     let judgement = Judgement::Allow {
         policies: vec![CATALOG.to_owned()],
         limits: Limits::default(),

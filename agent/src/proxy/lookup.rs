@@ -17,12 +17,12 @@ use super::refusal::Refusal;
 use super::services::{Services, Session};
 use crate::catalog::definition;
 use crate::mask;
-use crate::policy::house;
+use crate::policy::{Permit, house};
 use crate::snowflake::catalog::{Ask, Told};
 use crate::snowflake::{Query, RequestId};
 use crate::sql::context::{Lookup, Relation};
 use crate::sql::{Facts, ObjectName};
-use crate::upstream;
+use crate::upstream::{self, Unmasked};
 
 /// Views over views over views; deeper ones stay unknown.
 const ROUNDS: usize = 3;
@@ -150,9 +150,43 @@ async fn ask(
     };
     let policies = services.policies.snapshot();
     let permit = house::catalog(&policies, what, name, RequestId(request_id));
-    let Some(permit) = permit else {
-        return Told::Unclear;
+    match Box::pin(put(connection, services, session, permit)).await {
+        Some(unmasked) => mask::catalog(unmasked, what, name),
+        None => Told::Unclear,
+    }
+}
+
+/// Asks where a session stands that we lost sight of; `true` when it may be known again.
+pub(super) async fn find_session(
+    connection: &Connection,
+    services: &Arc<Services>,
+    session: &Session,
+    changes: u64,
+) -> bool {
+    let Ok(request_id) = upstream::request_id(session.upstream.host()) else {
+        return false;
     };
+    let policies = services.policies.snapshot();
+    let permit = house::session(&policies, RequestId(request_id));
+    let asking = Box::pin(put(connection, services, session, permit));
+    let Ok(answer) = tokio::time::timeout(TIME, asking).await else {
+        return false;
+    };
+    let settings = answer.and_then(mask::settings);
+    if let Some(settings) = &settings {
+        session.state.told(settings, changes);
+    }
+    settings.is_some()
+}
+
+/// Sends one request of ours and records it.
+async fn put(
+    connection: &Connection,
+    services: &Arc<Services>,
+    session: &Session,
+    permit: Option<Permit>,
+) -> Option<Unmasked> {
+    let permit = permit?;
     let mut exchange = Exchange::open(connection, services);
     exchange.asks_for_us("catalog", permit.operation());
     exchange.belongs_to(session);
@@ -160,15 +194,12 @@ async fn ask(
         Ok(recorded) => recorded,
         Err(refusal) => {
             drop(exchange.end::<()>(Err(refusal)));
-            return Told::Unclear;
+            return None;
         }
     };
     session.state.interrupted();
     let tag = services.query_tag(connection, Some(session), recorded.entry(), None);
     let sending = services.upstream.send(recorded, &session.upstream, &tag);
     let answer = Box::pin(sending).await;
-    match exchange.end(answer.map_err(Refusal::from)) {
-        Ok(unmasked) => mask::catalog(unmasked, what, name),
-        Err(_refused) => Told::Unclear,
-    }
+    exchange.end(answer.map_err(Refusal::from)).ok()
 }

@@ -153,7 +153,7 @@ pub(super) async fn analyse(
 ) -> Result<Option<(Judged, Turn)>, Refusal> {
     let mut alone = false;
     let mut turn = take_turn(session, alone).await?;
-    let mut sight = Sight::of(connection, services, session);
+    let mut sight = Sight::clear(connection, services, session, query).await;
     let Some(mut facts) = sight.look(services, query).await? else {
         return Ok(None);
     };
@@ -162,7 +162,7 @@ pub(super) async fn analyse(
         drop(turn);
         turn = take_turn(session, alone).await?;
         // Another statement may have changed the state between the turns.
-        sight = Sight::of(connection, services, session);
+        sight = Sight::clear(connection, services, session, query).await;
         let Some(found) = sight.look(services, query).await? else {
             return Ok(None);
         };
@@ -191,6 +191,27 @@ pub(super) struct Sight {
 }
 
 impl Sight {
+    /// What is known, after asking Snowflake where the session stands if that was lost. Called with
+    /// a turn, so nothing changes it meanwhile.
+    async fn clear(
+        connection: &Connection,
+        services: &Arc<Services>,
+        session: &Arc<Session>,
+        query: &Query,
+    ) -> Self {
+        let sight = Self::of(connection, services, session);
+        // A question of ours would be the last query that such a statement asks for.
+        let asks_for_last = query.text.to_ascii_uppercase().contains("LAST_QUERY_ID");
+        let changes = sight.snapshot.changes;
+        if !sight.snapshot.astray
+            || asks_for_last
+            || !lookup::find_session(connection, services, session, changes).await
+        {
+            return sight;
+        }
+        Self::of(connection, services, session)
+    }
+
     fn of(connection: &Connection, services: &Services, session: &Arc<Session>) -> Self {
         let now = Instant::now();
         let snapshot = session.state.snapshot(now);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::snowflake::result::SessionChanges;
+use crate::snowflake::settings::Settings;
 use crate::sql::SessionState;
 use crate::sql::facts::SessionChange;
 
@@ -24,6 +25,8 @@ pub(super) struct Names {
     begun_with: Begun,
     /// `QUOTED_IDENTIFIERS_IGNORE_CASE` may be either, whatever the state says.
     pub(super) quoting_unknown: bool,
+    /// Something was forgotten.
+    pub(super) astray: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,6 +44,7 @@ impl Names {
             },
             session,
             quoting_unknown: false,
+            astray: false,
         }
     }
 
@@ -82,6 +86,7 @@ impl Names {
 
     /// A statement may have changed this or not.
     pub(super) fn forget(&mut self, change: &SessionChange) {
+        self.astray = true;
         match change {
             SessionChange::Database(_) | SessionChange::Schema(_) => {
                 self.session.database = None;
@@ -126,6 +131,14 @@ impl Names {
         }
     }
 
+    /// Snowflake was asked, and said everything but the values of variables.
+    pub(super) fn settle(&mut self, settings: &Settings) {
+        self.believe(&settings.place);
+        self.set_parameter(SEARCH_PATH, Some(&settings.search_path));
+        self.set_parameter(QUOTING, Some(&settings.ignore_case));
+        self.astray = false;
+    }
+
     fn set(&mut self, name: &str, value: Option<&str>) {
         let variables = &mut self.session.variables;
         variables.remove(name);
@@ -153,8 +166,9 @@ impl Names {
             QUOTING => self.quoting_unknown = true,
             // Without entries no bare name is found: what is not known resolves nothing.
             SEARCH_PATH => self.session.search_path = Some(Vec::new()),
-            _ => {}
+            _ => return,
         }
+        self.astray = true;
     }
 }
 

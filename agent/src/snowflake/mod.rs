@@ -21,6 +21,7 @@ pub mod renew;
 pub mod request;
 pub mod result;
 pub mod route;
+pub mod settings;
 
 pub use envelope::AnswerError;
 pub use json::JsonError;

@@ -31,6 +31,7 @@ use tokio::time::Instant;
 
 use super::names::Names;
 use crate::snowflake::result::SessionChanges;
+use crate::snowflake::settings::Settings;
 use crate::snowflake::{QueryId, RequestId};
 use crate::sql::facts::{Facts, SessionChange};
 use crate::sql::{ObjectName, SessionState};
@@ -98,6 +99,8 @@ pub struct Snapshot {
     pub quoting_unknown: bool,
     /// Changes with every statement that changes the session.
     pub changes: u64,
+    /// What names mean may be other than what is known, and Snowflake can be asked.
+    pub astray: bool,
 }
 
 /// The right to judge by a state and to send.
@@ -170,6 +173,8 @@ impl State {
             session: Arc::new(names.session),
             quoting_unknown: names.quoting_unknown,
             changes: inner.changes,
+            // While a change is under way, an answer would be one from before or after it.
+            astray: inner.names.astray && inner.open.is_empty() && !inner.lost,
         }
     }
 
@@ -177,6 +182,14 @@ impl State {
     #[must_use]
     pub fn last(&self) -> Vec<QueryId> {
         self.lock().last.ids.iter().cloned().collect()
+    }
+
+    /// Snowflake said what names mean, asked after so many changes.
+    pub fn told(&self, settings: &Settings, changes: u64) {
+        let mut inner = self.lock();
+        if inner.changes == changes && inner.open.is_empty() {
+            inner.names.settle(settings);
+        }
     }
 
     /// A statement of ours ran in between: `LAST_QUERY_ID` counts it too.

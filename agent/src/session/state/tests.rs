@@ -253,3 +253,34 @@ async fn the_last_results_are_known_while_their_order_is_certain() {
     run(&state, "r6", &quiet, true, failed).await;
     assert!(state.last().is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_lost_is_believed_again_when_snowflake_says_it() {
+    let state = begun();
+    let unknown = facts(vec![SessionChange::Unknown]);
+    let failed = Like {
+        success: false,
+        ..DONE
+    };
+    run(&state, "r1", &unknown, true, failed).await;
+    let lost = state.snapshot(Instant::now());
+    assert!(lost.astray && lost.quoting_unknown);
+    let settings = Settings {
+        search_path: "$current, $public".to_owned(),
+        ignore_case: "false".to_owned(),
+        place: said(Some("D")),
+    };
+    // Asked before another change: the answer may be older than it.
+    run(&state, "r2", &uses("B"), true, DONE).await;
+    state.told(&settings, lost.changes);
+    assert!(state.snapshot(Instant::now()).astray);
+    let changes = state.snapshot(Instant::now()).changes;
+    state.told(&settings, changes);
+    let found = state.snapshot(Instant::now());
+    assert!(!found.astray && !found.quoting_unknown);
+    assert_eq!(
+        found.session.search_path.as_deref(),
+        Some(["$current".to_owned(), "$public".to_owned()].as_slice())
+    );
+    check(&state, Some("D"));
+}
