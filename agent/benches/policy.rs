@@ -185,19 +185,8 @@ fn decide(policies: &PolicySet, principal: &Principal, queries: u64, facts: &Fac
 }
 
 fn operation() -> Operation {
-    Operation::Query(Box::new(Query {
-        request_id: RequestId("bench".to_owned()),
-        text: String::new(),
-        describe_only: false,
-        asynchronous: false,
-        sequence_id: None,
-        query_submission_time: None,
-        parameters: Vec::new(),
-        bindings: None,
-        query_context: None,
-        is_internal: false,
-        retry_count: 0,
-    }))
+    let request = RequestId("bench".to_owned());
+    Operation::Query(Box::new(Query::restated(request)))
 }
 
 fn principal(name: &str) -> Principal {

@@ -16,9 +16,9 @@
 //! 12. [`mask`]: the only way from the upstream to the client.
 //!
 //! Around them: [`app`] builds and wires everything, [`config`] is one strict file, [`admin`] and
-//! [`cli`] are for operators over [`local`] sockets, [`privilege`] opens what steers us, [`telemetry`] tells.
-//! [`cli`] are for operators, [`access`] keeps asks, grants and budgets in the [`store`],
-//! [`privilege`] opens what steers us, [`telemetry`] tells.
+//! [`cli`] are for operators over [`local`] sockets, [`access`] keeps asks, grants and budgets in the
+//! [`store`], [`catalog`] knows columns and views, [`privilege`] opens what steers us, [`telemetry`]
+//! tells.
 //!
 //! # What must never be true
 //!

@@ -173,19 +173,8 @@ impl Asked {
 }
 
 fn operation() -> Operation {
-    Operation::Query(Box::new(Query {
-        request_id: RequestId("fuzz".to_owned()),
-        text: String::new(),
-        describe_only: false,
-        asynchronous: false,
-        sequence_id: None,
-        query_submission_time: None,
-        parameters: Vec::new(),
-        bindings: None,
-        query_context: None,
-        is_internal: false,
-        retry_count: 0,
-    }))
+    let request = RequestId("fuzz".to_owned());
+    Operation::Query(Box::new(Query::restated(request)))
 }
 
 fn access(input: &mut Unstructured<'_>) -> Result<Access> {
