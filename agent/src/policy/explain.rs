@@ -53,7 +53,7 @@ pub enum Change {
     },
 }
 
-/// Judges as [`super::evaluate`] does, and tells why.
+/// Judges as [`super::evaluate()`] does, and tells why.
 #[must_use]
 pub fn explain(policies: &PolicySet, question: &Question<'_>, demand: Demand<'_>) -> Explanation {
     let weighed = needs(policies, question, demand).ok().and_then(|needs| {

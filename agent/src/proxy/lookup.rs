@@ -1,7 +1,7 @@
 //! Asks Snowflake about the tables and views that a statement names, through the session that runs
 //! it, before the statement is judged.
 //!
-//! These are requests of ours: each is permitted by [`policy::house`], recorded with its caller, and
+//! These are requests of ours: each is permitted by [`house`], recorded with its caller, and
 //! its answer goes to the catalog and nowhere else. What cannot be known in time stays unknown.
 
 use std::collections::BTreeSet;

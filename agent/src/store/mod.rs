@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! open ──► file (ours, 0600) ──► lock (one daemon) ──► migrations ──► Store
-//! Store ──turn──► Turn: the one writer, inside BEGIN IMMEDIATE ──finish──► COMMIT, on disk
+//! Store ──turn──► Turn: the one writer, inside BEGIN IMMEDIATE ──commit──► COMMIT, on disk
 //!       └─reader──► a snapshot of what is committed, read only
 //! ```
 //!
-//! Write-ahead log with `synchronous = FULL`: what [`Turn::finish`] returned for survives the end of
+//! Write-ahead log with `synchronous = FULL`: what [`Turn::commit`] returned for survives the end of
 //! the process and of the machine, and what it did not return for is there whole or not at all. A
 //! writer that failed once is thrown away with its transaction and opened afresh, so that no
 //! transaction of unknown state is built upon.
