@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tests::cgroup::Place;
 use tests::environment::{ACCOUNT_HOST, Environment};
+use tests::wait;
 
 /// The cgroup of a process, as the kernel tells it, below the cgroup v2 mount.
 fn cgroup_of(output: &str) -> &str {
@@ -96,7 +97,11 @@ fn even_a_daemonised_grandchild_is_killed() {
     // A process that is dead and not yet collected by its parent has no command line.
     let process = PathBuf::from(format!("/proc/{}/cmdline", output.stdout.trim()));
     let runs = || fs::read(&process).is_ok_and(|line| !line.is_empty());
-    assert!(runs());
+    // Amid its exec it has none for a moment, either.
+    let started = wait::until("the sleeper", Duration::from_secs(5), || {
+        Ok(runs().then_some(()))
+    });
+    started.unwrap();
     drop(environment);
     assert!(!runs());
 }
