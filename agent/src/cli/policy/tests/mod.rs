@@ -84,6 +84,25 @@ fn check_tells_everything_with_its_place() {
 }
 
 #[test]
+fn check_warns_of_waits_that_nobody_can_end() {
+    let waits = r#"@id("waits") @approvers("stewards")
+permit (principal is Workload, action == Action::"drop", resource) when { context.approved };
+"#;
+    let (dir, shown) = policies(waits);
+    let said = check(&shown, &["check", &shown], 0);
+    assert!(
+        said.starts_with("warning: `waits` makes statements wait"),
+        "{said}"
+    );
+    let decide = r#"@id("decide") permit (principal is User, action == Action::"approve", resource is Ask)
+when { principal in resource.approvers };
+"#;
+    write(dir.path(), "second.cedar", decide);
+    let said = check(&shown, &["check", &shown], 0);
+    assert_eq!(said, "DIR: 2 policies, no errors\n");
+}
+
+#[test]
 fn cases_that_fail_say_what_is_otherwise() {
     let (dir, shown) = policies(POLICIES);
     let cases = r#"
