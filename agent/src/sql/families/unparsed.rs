@@ -4,6 +4,7 @@
 use super::Judged;
 use super::rows_words::{BRACKET_WORDS, KEYWORDS, TYPES};
 use crate::sql::classify;
+use crate::sql::context::Lookup;
 use crate::sql::cursor::{Cursor, Piece, Scope};
 use crate::sql::facts::{Column, Effect, Lineage, ObjectKind};
 use crate::sql::finding::Finding;
@@ -21,15 +22,20 @@ const VERBS: [&str; 17] = [
 ];
 
 /// Words after which a statement can begin.
-const BEGINNERS: [&str; 8] = [
+const BEGINNERS: [&str; 13] = [
+    "ALL",
     "AS",
     "BEGIN",
     "DO",
     "ELSE",
+    "EXCEPT",
+    "INTERSECT",
     "LOOP",
+    "MINUS",
     "PROCEDURE",
     "REPEAT",
     "THEN",
+    "UNION",
 ];
 
 /// Words after which a table is named, whatever follows.
@@ -112,7 +118,12 @@ fn add_tables(finding: &mut Finding, piece: Piece<'_>, scope: Scope<'_>) -> Resu
             if name.parts().len() == ObjectKind::Table.depth() || named {
                 names += 1;
                 let (table, column) = (name.clone(), None);
-                finding.columns.insert(Column { table, column });
+                let column = Column { table, column };
+                // Which of its words choose rows cannot be told, so all of its columns may.
+                if !matches!(scope.context.catalog.relation(&name), Lookup::Absent) {
+                    finding.predicates.insert(column.clone());
+                }
+                finding.columns.insert(column);
                 finding.add(Effect::Read, ObjectKind::Table, name);
             }
         }
@@ -216,7 +227,7 @@ pub(super) fn calls(finding: &mut Finding, piece: Piece<'_>, scope: Scope<'_>) {
             finding.account(Effect::Execute);
             finding.functions.insert(format!("!{name}"));
         } else if classify::is_built_in(name.parts()) {
-            finding.functions.insert(name.to_string());
+            finding.built_in(&name);
         } else {
             for name in scope.candidates(ObjectKind::Function, &name) {
                 finding.functions.insert(name.to_string());
