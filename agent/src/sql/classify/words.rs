@@ -28,7 +28,7 @@ pub(in crate::sql) fn by_words(tokens: &[Token<'_>]) -> Vec<Effect> {
                 effects.extend(runs_code(path).then_some(Effect::Execute));
             }
             name if opens && !is_qualified => {
-                effects.extend(functions::class(name).and_then(Class::effect))
+                effects.extend(functions::class(name).and_then(Class::effect));
             }
             _ => {}
         }

@@ -2,7 +2,7 @@
 //! may read everything, and whatever can be a table or a function is taken for one.
 
 use super::Judged;
-use super::rows_words::{BRACKET_WORDS, KEYWORDS, TYPES};
+use super::rows_words::{BRACKET_WORDS, DEFINITION_WORDS, KEYWORDS, TYPES};
 use crate::sql::classify;
 use crate::sql::context::Lookup;
 use crate::sql::cursor::{Cursor, Piece, Scope};
@@ -195,6 +195,8 @@ fn is_table_of_query(before: Option<&Token<'_>>, columns: Piece<'_>) -> bool {
 
 /// Adds what is called: code, unless it is known to be built in.
 pub(super) fn calls(finding: &mut Finding, piece: Piece<'_>, scope: Scope<'_>) {
+    let kind = finding.kind.as_str();
+    let is_rows = ["SELECT", "INSERT", "UPDATE", "DELETE", "MERGE"].contains(&kind);
     let mut at = 0;
     while let Some(token) = piece.tokens.get(at) {
         let before = at
@@ -213,7 +215,8 @@ pub(super) fn calls(finding: &mut Finding, piece: Piece<'_>, scope: Scope<'_>) {
         let words = piece.from(start).until(length);
         // `model!METHOD( … )`: the model is named before the mark.
         let is_method = before.is_some_and(|before| before.is_symbol('!'));
-        let is_syntax = length == 1 && (token.is_any(&BRACKET_WORDS) || token.is_any(&TYPES));
+        let is_word = token.is_any(&BRACKET_WORDS) && !(is_rows && token.is_any(&DEFINITION_WORDS));
+        let is_syntax = length == 1 && (is_word || token.is_any(&TYPES));
         let is_target = before.is_some_and(|before| before.is("INTO"));
         if (is_syntax || is_target || is_table_of_query(before, piece.from(at))) && !is_method {
             continue;

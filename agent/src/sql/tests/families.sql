@@ -249,3 +249,4 @@ begin let c cursor for delete from t; end
 with q as (select f(1)), p as procedure () returns int language javascript as 'x' call p()
 select $1 from @~/x.csv
 select ai_filter(prompt('is {0} x?', 'y'))
+select count(*) filter (where a = 1), tag(1) from t
