@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::cursor::Piece;
 use super::facts::{Access, Column, Effect, Lineage, ObjectKind, SessionChange};
+use super::functions;
 use super::name::ObjectName;
 use super::opaque::{self, Obscurity};
 use super::tree::Found;
@@ -68,6 +69,14 @@ impl Finding {
             Place::Stage(name) => self.add(effect, ObjectKind::Stage, name),
             Place::Nameless => self.account(effect),
         }
+    }
+
+    /// Adds a call of a function that Snowflake has.
+    pub(super) fn built_in(&mut self, name: &ObjectName) {
+        if let Some(effect) = functions::effect(name.parts()) {
+            self.account(effect);
+        }
+        self.functions.insert(name.to_string());
     }
 
     pub(super) fn does(&self, effect: Effect) -> bool {

@@ -7,6 +7,8 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use super::facts::Effect;
+
 /// What a built-in function is, as far as rights and lineage depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
@@ -42,6 +44,25 @@ pub(super) enum Class {
 }
 
 impl Class {
+    /// What it needs on the account.
+    pub(super) const fn effect(self) -> Option<Effect> {
+        match self {
+            Self::Plain
+            | Self::Aggregate
+            | Self::Window
+            | Self::Table
+            | Self::Context
+            | Self::Variable
+            | Self::Harmless => None,
+            Self::Stage => Some(Effect::Read),
+            Self::Describes | Self::Results => Some(Effect::Describe),
+            Self::Exports => Some(Effect::Export),
+            Self::Ai => Some(Effect::Ai),
+            Self::Session => Some(Effect::Session),
+            Self::Admin => Some(Effect::Admin),
+        }
+    }
+
     /// True if what it returns comes from its arguments and from nothing else.
     pub(super) const fn is_pure(self) -> bool {
         match self {
@@ -73,6 +94,16 @@ pub(super) fn class(name: &str) -> Option<Class> {
         return Some(Class::Admin);
     }
     name.starts_with("AI_").then_some(Class::Ai)
+}
+
+/// What a call of the built-in function of this name needs on the account, whether the name was
+/// written or put into `IDENTIFIER( … )`.
+pub(super) fn effect(parts: &[String]) -> Option<Effect> {
+    match parts {
+        [name] => class(name)?.effect(),
+        [database, schema, _] if database == "SNOWFLAKE" && schema == "CORTEX" => Some(Effect::Ai),
+        _ => None,
+    }
 }
 
 /// True if the name is one of those that Snowflake's reference lists.
@@ -156,7 +187,7 @@ LOG LOWER LPAD LTRIM MAP_CAT MAP_CONTAINS_KEY MAP_DELETE MAP_INSERT MAP_KEYS MAP
 MD5_BINARY MD5_HEX MD5_NUMBER MD5_NUMBER_LOWER64 MD5_NUMBER_UPPER64 MINUTE MOD MONTH MONTHNAME
 MONTHS_BETWEEN NEXT_DAY NORMAL NULLIF NULLIFZERO NVL NVL2 OBJECT_CONSTRUCT
 OBJECT_CONSTRUCT_KEEP_NULL OBJECT_DELETE OBJECT_INSERT OBJECT_KEYS OBJECT_PICK OCTET_LENGTH
-PARSE_IP PARSE_JSON PARSE_URL PARSE_XML PI POSITION POW POWER PREVIOUS_DAY QUARTER RADIANS RANDOM
+PARSE_IP PARSE_JSON PARSE_URL PARSE_XML PI POSITION POW POWER PREVIOUS_DAY PROMPT QUARTER RADIANS RANDOM
 RANDSTR REDUCE REGEXP REGEXP_COUNT REGEXP_INSTR REGEXP_LIKE REGEXP_REPLACE REGEXP_SUBSTR
 REGEXP_SUBSTR_ALL REGR_VALX REGR_VALY REPEAT REPLACE REVERSE RIGHT RLIKE ROUND RPAD RTRIM
 RTRIMMED_LENGTH SEARCH SEARCH_IP SECOND SEQ1 SEQ2 SEQ4 SEQ8 SHA1 SHA1_BINARY SHA1_HEX SHA2

@@ -27,30 +27,13 @@ pub(in crate::sql) fn by_words(tokens: &[Token<'_>]) -> Vec<Effect> {
                 let path = after.get(1..).unwrap_or_default();
                 effects.extend(runs_code(path).then_some(Effect::Execute));
             }
-            name if opens && !is_qualified => effects.extend(effect(name)),
+            name if opens && !is_qualified => {
+                effects.extend(functions::class(name).and_then(Class::effect));
+            }
             _ => {}
         }
     }
     effects
-}
-
-/// What a built-in function needs on the account.
-fn effect(name: &str) -> Option<Effect> {
-    match functions::class(name)? {
-        Class::Plain
-        | Class::Aggregate
-        | Class::Window
-        | Class::Table
-        | Class::Context
-        | Class::Variable
-        | Class::Harmless => None,
-        Class::Stage => Some(Effect::Read),
-        Class::Describes | Class::Results => Some(Effect::Describe),
-        Class::Exports => Some(Effect::Export),
-        Class::Ai => Some(Effect::Ai),
-        Class::Session => Some(Effect::Session),
-        Class::Admin => Some(Effect::Admin),
-    }
 }
 
 /// A write in parentheses, which Snowflake does not have: if it gets it, it is not a read.

@@ -11,6 +11,9 @@ use crate::sql::lexer::Lexeme;
 use crate::sql::opaque::Obscurity;
 use crate::sql::split;
 
+/// The kind of a block.
+pub(super) const KIND: &str = "BEGIN … END";
+
 /// Words that stand alone between statements.
 const PUNCTUATION: [&str; 9] = [
     "BEGIN",
@@ -28,7 +31,7 @@ const PUNCTUATION: [&str; 9] = [
 pub(super) fn block(piece: Piece<'_>, scope: Scope<'_>) -> Judged {
     let scope = scope.deeper()?.inside_block();
     check_ends(piece)?;
-    let mut finding = Finding::new("BEGIN … END");
+    let mut finding = Finding::new(KIND);
     finding.account(Effect::Execute);
     let mut rest = piece;
     while !rest.tokens.is_empty() {
@@ -142,16 +145,15 @@ fn statement(finding: &mut Finding, piece: Piece<'_>, scope: Scope<'_>) -> Resul
     if let Some(at) = piece.find(|token| token.is("FOR"))
         && piece.has("CURSOR")
     {
-        let query = piece.from(at + 1);
-        if query
-            .tokens
-            .first()
-            .is_some_and(|it| it.is_any(&["SELECT", "WITH"]))
-        {
-            match one(query, scope) {
+        expression::add(finding, piece.until(at), scope)?;
+        let source = piece.from(at + 1);
+        match source.tokens {
+            // A result set, or a text that `:=` or `EXECUTE IMMEDIATE` gave a name to.
+            [variable] if variable.name().is_some() => {}
+            _ => match one(source, scope) {
                 Ok(inner) => finding.absorb(inner),
                 Err(obscurity) => finding.obscure(obscurity),
-            }
+            },
         }
         return Ok(());
     }
@@ -168,8 +170,10 @@ fn is_declaration(piece: Piece<'_>) -> bool {
                 .iter()
                 .any(|it| word.eq_ignore_ascii_case(it))
     };
+    // `TRUNCATE date`: the table has the name of a type.
     let verbs = [
-        "SELECT", "SHOW", "CALL", "DESC", "USE", "SET", "DROP", "ALTER", "CREATE",
+        "ALTER", "CALL", "CREATE", "DESC", "DESCRIBE", "DROP", "SELECT", "SET", "SHOW", "TRUNCATE",
+        "UNDROP", "UNSET", "UPDATE", "USE",
     ];
     let first = piece.tokens.first();
     first.is_some_and(|first| {

@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 
 use super::session::unescape;
 use super::{Judged, expression, foreign_code, types};
-use crate::sql::classify;
 use crate::sql::cursor::{Cursor, Piece, Scope};
 use crate::sql::facts::{Access, Effect, Lineage, ObjectKind};
 use crate::sql::finding::Finding;
-use crate::sql::lexer::{Lexeme, Token, lex};
+use crate::sql::lexer::{Lexeme, lex};
 use crate::sql::opaque::Obscurity;
 use crate::sql::split;
 
@@ -16,8 +15,9 @@ use crate::sql::split;
 pub(super) fn call(mut cursor: Cursor<'_>, scope: Scope<'_>) -> Judged {
     let mut finding = Finding::new("CALL");
     let form = || Obscurity::Form("`CALL`".to_owned());
-    let words = cursor.rest();
-    let name = cursor.name(ObjectKind::Procedure, scope)?;
+    let name = cursor.raw_name(scope)?;
+    // `model!METHOD( … )`
+    let method = cursor.take_symbol('!').then(|| cursor.any_word());
     let arguments = cursor.brackets().ok_or_else(form)?;
     let into = cursor.take(&["INTO"]);
     if into {
@@ -29,14 +29,16 @@ pub(super) fn call(mut cursor: Cursor<'_>, scope: Scope<'_>) -> Judged {
     }
     expression::add(&mut finding, arguments, scope)?;
     finding.lineage = Lineage::Unknown("a procedure decides what it returns".to_owned());
-    // `CALL SYSTEM$…` is built in: it belongs to no schema, and is no less powerful for it.
-    let first = words.tokens.first().and_then(Token::name);
-    if first.is_some_and(|first| first.starts_with("SYSTEM$")) {
+    if let Some(method) = method {
+        let method = method.ok_or_else(form)?;
+        finding.functions.insert(format!("!{method}"));
         finding.account(Effect::Execute);
-        for effect in classify::by_words(words.tokens) {
-            finding.account(effect);
-        }
+    } else if name.parts().len() == 1 && name.last().starts_with("SYSTEM$") {
+        // Built in: it belongs to no schema, and is no less powerful for it.
+        finding.account(Effect::Execute);
+        finding.built_in(&name);
     } else {
+        let name = scope.resolve(ObjectKind::Procedure, &name);
         finding.add(Effect::Execute, ObjectKind::Procedure, name);
     }
     finding
@@ -166,6 +168,7 @@ pub(super) fn with_procedure(piece: Piece<'_>, scope: Scope<'_>) -> Judged {
         .unwrap_or_default();
     let rest = piece.from(at + 1);
     super::create::body(&mut finding, rest, scope)?;
+    expression::add(&mut finding, piece.until(at), scope)?;
     // Tables may follow, and the arguments of the call.
     let after = super::create::body_start(rest).unwrap_or_default();
     expression::add(&mut finding, rest.from(after + 1), scope)?;
@@ -180,6 +183,11 @@ pub(super) fn explain(mut cursor: Cursor<'_>, scope: Scope<'_>) -> Judged {
     let inner = super::statement(cursor.rest(), scope.deeper()?);
     if let Some(obscurity) = inner.obscurity {
         return Err(obscurity);
+    }
+    // Snowflake makes no plan of code: whatever this is, it may run.
+    let is_code = inner.kind == "CALL" || inner.kind.starts_with("EXECUTE");
+    if is_code || inner.kind == super::block::KIND {
+        return Err(Obscurity::Form("`EXPLAIN`".to_owned()));
     }
     let mut finding = Finding::new("EXPLAIN");
     finding.account(Effect::Describe);

@@ -55,6 +55,8 @@ fn flow(steps: &[Piece<'_>], scope: Scope<'_>) -> Judged {
         kinds.push(std::mem::take(&mut finding.kind));
         flow.absorb(finding);
     }
+    // A later step chooses rows by the columns of an earlier one, under whatever name.
+    flow.predicates.extend(flow.columns.iter().cloned());
     flow.kind = kinds.join(" ->> ");
     flow.lineage = Lineage::Unknown("the steps of a flow read each other's results".to_owned());
     Ok(flow)

@@ -200,6 +200,27 @@ pub(super) const BRACKET_WORDS: [&str; 93] = [
     "XMLGET",
 ];
 
+/// Those of [`BRACKET_WORDS`] that are syntax in definitions and blocks alone: in a query they call
+/// a user's function.
+pub(super) const DEFINITION_WORDS: [&str; 16] = [
+    "ADD",
+    "CHECK",
+    "CLONE",
+    "COLUMNS",
+    "CURSOR",
+    "ELSEIF",
+    "EXCEPTION",
+    "FORMAT",
+    "IF",
+    "KEY",
+    "REFERENCES",
+    "RESULTSET",
+    "RETURN",
+    "RETURNS",
+    "TAG",
+    "UNTIL",
+];
+
 /// Names of types, which have brackets for their sizes.
 pub(super) const TYPES: [&str; 36] = [
     "ARRAY",

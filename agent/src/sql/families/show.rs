@@ -16,6 +16,14 @@ pub(super) fn show(mut cursor: Cursor<'_>, scope: Scope<'_>) -> Judged {
     if what.tokens.first().and_then(|token| token.word()).is_none() {
         return Err(Obscurity::Form("`SHOW`".to_owned()));
     }
+    // A pattern is a literal: what would have to be computed is nothing that `SHOW` knows.
+    let pattern = what
+        .find(|token| token.is("LIKE"))
+        .map(|at| what.from(at + 1));
+    let called = |piece: Piece<'_>| piece.tokens.get(1).is_some_and(|it| it.is_symbol('('));
+    if pattern.is_some_and(called) {
+        return Err(Obscurity::Form("`SHOW`".to_owned()));
+    }
     let places: &[&str] = if what.has("GRANTS") {
         &["ON", "TO", "OF", "IN"]
     } else {

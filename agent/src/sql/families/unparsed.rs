@@ -2,8 +2,9 @@
 //! may read everything, and whatever can be a table or a function is taken for one.
 
 use super::Judged;
-use super::rows_words::{BRACKET_WORDS, KEYWORDS, TYPES};
+use super::rows_words::{BRACKET_WORDS, DEFINITION_WORDS, KEYWORDS, TYPES};
 use crate::sql::classify;
+use crate::sql::context::Lookup;
 use crate::sql::cursor::{Cursor, Piece, Scope};
 use crate::sql::facts::{Column, Effect, Lineage, ObjectKind};
 use crate::sql::finding::Finding;
@@ -21,15 +22,20 @@ const VERBS: [&str; 17] = [
 ];
 
 /// Words after which a statement can begin.
-const BEGINNERS: [&str; 8] = [
+const BEGINNERS: [&str; 13] = [
+    "ALL",
     "AS",
     "BEGIN",
     "DO",
     "ELSE",
+    "EXCEPT",
+    "INTERSECT",
     "LOOP",
+    "MINUS",
     "PROCEDURE",
     "REPEAT",
     "THEN",
+    "UNION",
 ];
 
 /// Words after which a table is named, whatever follows.
@@ -112,7 +118,12 @@ fn add_tables(finding: &mut Finding, piece: Piece<'_>, scope: Scope<'_>) -> Resu
             if name.parts().len() == ObjectKind::Table.depth() || named {
                 names += 1;
                 let (table, column) = (name.clone(), None);
-                finding.columns.insert(Column { table, column });
+                let column = Column { table, column };
+                // Which of its words choose rows cannot be told, so all of its columns may.
+                if !matches!(scope.context.catalog.relation(&name), Lookup::Absent) {
+                    finding.predicates.insert(column.clone());
+                }
+                finding.columns.insert(column);
                 finding.add(Effect::Read, ObjectKind::Table, name);
             }
         }
@@ -184,6 +195,8 @@ fn is_table_of_query(before: Option<&Token<'_>>, columns: Piece<'_>) -> bool {
 
 /// Adds what is called: code, unless it is known to be built in.
 pub(super) fn calls(finding: &mut Finding, piece: Piece<'_>, scope: Scope<'_>) {
+    let kind = finding.kind.as_str();
+    let is_rows = ["SELECT", "INSERT", "UPDATE", "DELETE", "MERGE"].contains(&kind);
     let mut at = 0;
     while let Some(token) = piece.tokens.get(at) {
         let before = at
@@ -202,7 +215,8 @@ pub(super) fn calls(finding: &mut Finding, piece: Piece<'_>, scope: Scope<'_>) {
         let words = piece.from(start).until(length);
         // `model!METHOD( … )`: the model is named before the mark.
         let is_method = before.is_some_and(|before| before.is_symbol('!'));
-        let is_syntax = length == 1 && (token.is_any(&BRACKET_WORDS) || token.is_any(&TYPES));
+        let is_word = token.is_any(&BRACKET_WORDS) && !(is_rows && token.is_any(&DEFINITION_WORDS));
+        let is_syntax = length == 1 && (is_word || token.is_any(&TYPES));
         let is_target = before.is_some_and(|before| before.is("INTO"));
         if (is_syntax || is_target || is_table_of_query(before, piece.from(at))) && !is_method {
             continue;
@@ -216,7 +230,7 @@ pub(super) fn calls(finding: &mut Finding, piece: Piece<'_>, scope: Scope<'_>) {
             finding.account(Effect::Execute);
             finding.functions.insert(format!("!{name}"));
         } else if classify::is_built_in(name.parts()) {
-            finding.functions.insert(name.to_string());
+            finding.built_in(&name);
         } else {
             for name in scope.candidates(ObjectKind::Function, &name) {
                 finding.functions.insert(name.to_string());

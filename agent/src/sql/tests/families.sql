@@ -215,6 +215,7 @@ desc user u
 desc function f(int)
 describe result '01b2c3d4-0000-1111-0000-00000000000a'
 describe masking policy p
+show tables like f(1)
 
 -- # Rights
 grant select on table t to role r
@@ -230,3 +231,22 @@ grant ownership on function f(int) to role r
 grant frobnication on frobnicator f to role r
 revoke select on table t from role r
 revoke role a from user u
+
+-- # Code and writes that look like something else
+call m!forecast(1)
+call system$send_email('i', 'a', 'b', 'c')
+call identifier('SYSTEM$SEND_EMAIL')('i', 'a', 'b', 'c')
+select identifier('SYSTEM$ABORT_SESSION')(1)
+select identifier('GET_PRESIGNED_URL')(@files, 'x')
+select identifier('SNOWFLAKE.CORTEX.COMPLETE')('m', 'x')
+explain call p()
+explain execute immediate 'delete from t'
+explain begin delete from t; end
+select 1 union delete from t
+begin truncate date; end
+begin update text set a = 1; end
+begin let c cursor for delete from t; end
+with q as (select f(1)), p as procedure () returns int language javascript as 'x' call p()
+select $1 from @~/x.csv
+select ai_filter(prompt('is {0} x?', 'y'))
+select count(*) filter (where a = 1), tag(1) from t

@@ -78,7 +78,7 @@ impl Walker<'_> {
                         self.access_named(Effect::Execute, kind, &named);
                     }
                 }
-                if let Some(effect) = effect(class) {
+                if let Some(effect) = class.effect() {
                     self.access_account(effect);
                 }
             }
@@ -291,25 +291,6 @@ pub(super) fn first_argument(function: &Function) -> Option<&Expr> {
     match list.args.first()? {
         FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr),
         FunctionArg::Unnamed(_) | FunctionArg::Named { .. } | FunctionArg::ExprNamed { .. } => None,
-    }
-}
-
-/// What a built-in function needs on the account.
-fn effect(class: Class) -> Option<Effect> {
-    match class {
-        Class::Plain
-        | Class::Aggregate
-        | Class::Window
-        | Class::Table
-        | Class::Context
-        | Class::Variable
-        | Class::Harmless => None,
-        Class::Stage => Some(Effect::Read),
-        Class::Describes | Class::Results => Some(Effect::Describe),
-        Class::Exports => Some(Effect::Export),
-        Class::Ai => Some(Effect::Ai),
-        Class::Session => Some(Effect::Session),
-        Class::Admin => Some(Effect::Admin),
     }
 }
 

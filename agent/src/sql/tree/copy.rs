@@ -87,7 +87,11 @@ impl Walker<'_> {
         let named = as_stage(self.named(from));
         let effect = match &named {
             Named::Location => Effect::Import,
-            Named::Objects(_) | Named::Stage(_) | Named::Cte(_) | Named::Dynamic => Effect::Read,
+            Named::Objects(_)
+            | Named::Stage(_)
+            | Named::OwnStage
+            | Named::Cte(_)
+            | Named::Dynamic => Effect::Read,
         };
         self.access_named(effect, ObjectKind::Stage, &named);
     }
@@ -123,6 +127,6 @@ impl Walker<'_> {
 fn as_stage(named: Named) -> Named {
     match named {
         Named::Objects(_) | Named::Cte(_) | Named::Dynamic => Named::Dynamic,
-        stage @ (Named::Stage(_) | Named::Location) => stage,
+        stage @ (Named::Stage(_) | Named::OwnStage | Named::Location) => stage,
     }
 }

@@ -60,7 +60,7 @@ impl Walker<'_> {
                     (Some(args), Named::Objects(_) | Named::Cte(_) | Named::Dynamic) => {
                         (Names::Nothing, self.function_factor(name, args, scope))
                     }
-                    (Some(args), Named::Stage(_) | Named::Location) => {
+                    (Some(args), Named::Stage(_) | Named::OwnStage | Named::Location) => {
                         let mut options = Gather::default();
                         self.plain_arguments("", &args.args, scope, &mut options);
                         self.readable(&named, scope)
@@ -212,7 +212,7 @@ impl Walker<'_> {
     pub(super) fn readable(&mut self, named: &Named, scope: &Scope<'_>) -> (Names, Rc<Shape>) {
         match named {
             Named::Objects(names) => self.read(names.clone()),
-            Named::Stage(_) => {
+            Named::Stage(_) | Named::OwnStage => {
                 self.access_named(Effect::Read, ObjectKind::Stage, named);
                 let reason = "what the files of a stage hold is not known";
                 (Names::Nothing, Rc::new(Shape::unknown(reason)))

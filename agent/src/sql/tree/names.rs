@@ -19,8 +19,10 @@ use crate::sql::name::ObjectName;
 pub(super) enum Named {
     /// Could be any of these; never empty.
     Objects(Vec<ObjectName>),
-    /// `@…`: a stage, its table's or its user's.
+    /// `@…`: a stage, or a table's.
     Stage(Vec<ObjectName>),
+    /// `@~`: the user's own, which is in no schema, so that rights on it are rights on the account.
+    OwnStage,
     /// A file by its address.
     Location,
     /// A common table expression that is in scope.
@@ -83,7 +85,7 @@ impl Walker<'_> {
                     self.access(effect, ObjectKind::Stage, name.clone());
                 }
             }
-            Named::Location => self.access_account(effect),
+            Named::OwnStage | Named::Location => self.access_account(effect),
             Named::Cte(_) => {}
             Named::Dynamic => {
                 self.access_account(effect);
@@ -271,8 +273,7 @@ impl Walker<'_> {
         let body = text.strip_prefix('@').unwrap_or(text);
         let name = stage_name(body);
         if name == "~" {
-            let user = ObjectName::new(vec!["~".to_owned()]);
-            return user.map_or(Named::Dynamic, |user| Named::Stage(vec![user]));
+            return Named::OwnStage;
         }
         let (prefix, last) = name.rsplit_once('.').unwrap_or(("", name));
         let table = last.strip_prefix('%');
@@ -291,7 +292,7 @@ impl Walker<'_> {
         }
         match self.candidates(parts) {
             Named::Objects(names) | Named::Stage(names) => Named::Stage(names),
-            Named::Location => Named::Location,
+            other @ (Named::OwnStage | Named::Location) => other,
             Named::Cte(_) | Named::Dynamic => Named::Dynamic,
         }
     }

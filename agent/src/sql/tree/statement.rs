@@ -337,7 +337,11 @@ impl Walker<'_> {
     fn existing_named(&self, name: &AstName) -> Named {
         match self.named(name) {
             Named::Objects(names) => Named::Objects(self.existing(names)),
-            other @ (Named::Stage(_) | Named::Location | Named::Cte(_) | Named::Dynamic) => other,
+            other @ (Named::Stage(_)
+            | Named::OwnStage
+            | Named::Location
+            | Named::Cte(_)
+            | Named::Dynamic) => other,
         }
     }
 
@@ -348,7 +352,11 @@ impl Walker<'_> {
         let shape = self.looked_at(&named);
         let names = match &named {
             Named::Objects(names) => Names::Paths(names.clone()),
-            Named::Stage(_) | Named::Location | Named::Cte(_) | Named::Dynamic => Names::Nothing,
+            Named::Stage(_)
+            | Named::OwnStage
+            | Named::Location
+            | Named::Cte(_)
+            | Named::Dynamic => Names::Nothing,
         };
         self.bind(None, names, shape, scope);
         named

@@ -93,7 +93,7 @@ const PARTS: &[(&str, &str)] = &[
         "select $1 from @x.y.\"my stage\"/p.q",
         "read:Stage:X.Y.\"my stage\"",
     ),
-    ("select $1 from @~/x", "read:Stage:\"~\""),
+    ("select $1 from @~/x", "read"),
     ("select $1 from @s.%people/x", "read:Stage:\"%PEOPLE\""),
     ("select $1 from '@d.s.stage/x'", "read:Stage:STAGE"),
     ("select $1 from 's3://bucket/x'", "import read"),
