@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use agent::identity::{Principal, Workload};
-use agent::policy::{Mode, PolicySet, Question, Usage, evaluate};
+use agent::policy::{Mode, PolicySet, Question, Usage, Verdict, evaluate};
 use agent::snowflake::{Operation, Query, RequestId};
 use agent::sql::{Analyst, Context, Facts, SessionState};
 use anyhow::{Context as _, Result, bail};
@@ -22,19 +22,25 @@ const RUNS: usize = 3;
 
 const POLICIES: [usize; 3] = [25, 100, 1000];
 
+/// Statements that the target for analysis speaks of, in bytes.
+const TYPICAL: std::ops::Range<usize> = 1024..3072;
+
 fn main() -> Result<()> {
     // Cargo adds `--bench`.
     let paths = std::env::args().skip(1).filter(|it| !it.starts_with("--"));
-    let mut every = Vec::new();
+    let (mut every, mut typical) = (Vec::new(), Vec::new());
     println!("parse and facts, µs, the way to the analyst's threads and back included");
-    println!(
-        "{:28} {:>8} {:>9} {:>9} {:>9}",
-        "corpus", "n", "p50", "p99", "max"
-    );
+    head("corpus");
     for path in paths {
         let path = Path::new(&path);
         let statements = read(path)?;
         let (times, facts) = analyse(&statements)?;
+        let sized = statements.iter().zip(&times);
+        typical.extend(
+            sized
+                .filter(|(text, _)| TYPICAL.contains(&text.len()))
+                .map(|(_, time)| *time),
+        );
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
         print(&name, times);
         every.extend(facts);
@@ -42,30 +48,45 @@ fn main() -> Result<()> {
     if every.is_empty() {
         bail!("no corpus was given");
     }
+    print("all of 1 to 3 kB", typical);
     println!();
     println!("decision, µs, over all of these statements");
-    println!(
-        "{:28} {:>8} {:>9} {:>9} {:>9}",
-        "policies", "n", "p50", "p99", "max"
-    );
+    head("policies");
     for count in POLICIES {
-        let text = policies(count)?;
-        let set = PolicySet::parse(&[("bench.cedar", &text)])?;
-        let known = principal("agent");
-        let (mut first, mut other, mut again) = (Vec::new(), Vec::new(), Vec::new());
-        for (at, facts) in every.iter().enumerate() {
-            // A principal that never asked: nothing that was kept fits.
-            first.push(decide(&set, &principal(&format!("agent-{at}")), 0, facts));
-            // A count that policies look at differs: the verdict is made anew, for a known kind.
-            let queries = u64::try_from(at)?;
-            decide(&set, &known, queries, facts);
-            other.push(decide(&set, &known, queries + 500, facts));
-            again.push(decide(&set, &known, queries + 500, facts));
-        }
-        print(&format!("{count}, new workload"), first);
-        print(&format!("{count}, new circumstances"), other);
-        print(&format!("{count}, asked before"), again);
+        decisions(&format!("{count}"), &scoped(count)?, &every)?;
     }
+    println!();
+    println!("decision, µs, by policies without a scope, each with a condition");
+    head("policies");
+    for count in POLICIES {
+        decisions(&format!("{count}"), &unscoped(count)?, &every)?;
+    }
+    Ok(())
+}
+
+/// Measures the verdicts of a set: for statements that it never saw, for the same again in other
+/// circumstances, and for the same again in the same circumstances.
+fn decisions(name: &str, text: &str, every: &[Facts]) -> Result<()> {
+    let set = PolicySet::parse(&[("bench.cedar", text)])?;
+    let agent = principal("agent-0");
+    let (mut allowed, mut refused) = (Vec::new(), Vec::new());
+    let (mut other, mut again) = (Vec::new(), Vec::new());
+    for (at, facts) in every.iter().enumerate() {
+        // A count that policies look at differs each time, so no verdict that was kept fits.
+        let queries = u64::try_from(at)?;
+        let (time, is_allowed) = decide(&set, &agent, queries, facts);
+        if is_allowed {
+            allowed.push(time);
+        } else {
+            refused.push(time);
+        }
+        other.push(decide(&set, &agent, queries + 100_000, facts).0);
+        again.push(decide(&set, &agent, queries + 100_000, facts).0);
+    }
+    print(&format!("{name}, new, allowed"), allowed);
+    print(&format!("{name}, new, refused"), refused);
+    print(&format!("{name}, new circumstances"), other);
+    print(&format!("{name}, asked before"), again);
     Ok(())
 }
 
@@ -120,45 +141,75 @@ fn analyse(statements: &[String]) -> Result<(Vec<Duration>, Vec<Facts>)> {
     Ok((times, found))
 }
 
-/// Policies as an organisation writes them: rights by schema, by table and by role, some with
-/// conditions, a few that forbid.
-fn policies(count: usize) -> Result<String> {
+/// Policies as an organisation writes them: for each of its agents a schema to read, its session,
+/// a role to write that may be asked for, and labels that nobody sees without approval.
+fn scoped(count: usize) -> Result<String> {
     let mut text = String::new();
     for at in 0..count {
+        let team = at / 5;
+        // The schema that the statements of the corpora resolve to is the first team's.
+        let schema = match team {
+            0 => "SALES.PUBLIC".to_owned(),
+            _ => format!("SALES.TEAM_{team}"),
+        };
         writeln!(text, "@id(\"policy-{at}\")")?;
         match at % 5 {
             0 => writeln!(
                 text,
-                "permit (principal, action == Action::\"read\", \
-                 resource in Schema::\"SALES.SCHEMA_{at}\");"
+                "permit (principal == Workload::\"agent-{team}\", action in Action::\"observe\", \
+                 resource in Schema::\"{schema}\") \
+                 when {{ context.now < datetime(\"2030-01-01\") }};"
             )?,
             1 => writeln!(
                 text,
-                "permit (principal == Workload::\"agent-{at}\", action in Action::\"observe\", \
-                 resource == Table::\"SALES.PUBLIC.TABLE_{at}\");"
+                "permit (principal == Workload::\"agent-{team}\", \
+                 action in [Action::\"control\", Action::\"read\"], \
+                 resource == Account::\"acme\");"
             )?,
             2 => writeln!(
                 text,
-                "permit (principal in Role::\"role-{at}\", action in Action::\"write\", \
-                 resource in Database::\"SALES\") when {{ context.queries_hour < 1000 }};"
+                "permit (principal in Role::\"writer-{team}\", action in Action::\"write\", \
+                 resource in Schema::\"{schema}\") when {{ context.queries_hour < 1000000 }};"
             )?,
             3 => writeln!(
                 text,
-                "forbid (principal == Workload::\"batch-{at}\", action in Action::\"egress\", \
-                 resource) unless {{ context.user_present }};"
+                "permit (principal == Workload::\"agent-{team}\", action == Action::\"ask\", \
+                 resource == Role::\"writer-{team}\");"
             )?,
             _ => writeln!(
                 text,
-                "permit (principal, action in Action::\"observe\", \
-                 resource in Database::\"DATABASE_{at}\") \
-                 when {{ context.now < datetime(\"2030-01-01\") }};"
+                "forbid (principal == Workload::\"agent-{team}\", \
+                 action in [Action::\"egress\", Action::\"read\"], resource) \
+                 when {{ context.labels.contains(\"pci\") }} \
+                 unless {{ context.approved }};"
             )?,
         }
     }
     Ok(text)
 }
 
-fn decide(policies: &PolicySet, principal: &Principal, queries: u64, facts: &Facts) -> Duration {
+/// The worst that policies can do: every one speaks to every question.
+fn unscoped(count: usize) -> Result<String> {
+    let mut text = String::new();
+    for at in 0..count {
+        writeln!(
+            text,
+            "@id(\"policy-{at}\") {} (principal, action, resource) \
+             when {{ context.queries_hour {} {} }};",
+            if at == 0 { "permit" } else { "forbid" },
+            if at == 0 { "<" } else { ">" },
+            1_000_000 + at,
+        )?;
+    }
+    Ok(text)
+}
+
+fn decide(
+    policies: &PolicySet,
+    principal: &Principal,
+    queries: u64,
+    facts: &Facts,
+) -> (Duration, bool) {
     let session = SessionState::default();
     let question = Question {
         principal,
@@ -180,8 +231,7 @@ fn decide(policies: &PolicySet, principal: &Principal, queries: u64, facts: &Fac
     let start = Instant::now();
     let verdict = evaluate(policies, &question, operation);
     let taken = start.elapsed();
-    std::hint::black_box(&verdict);
-    taken
+    (taken, matches!(verdict, Verdict::Allow(_)))
 }
 
 fn operation() -> Operation {
@@ -198,6 +248,13 @@ fn principal(name: &str) -> Principal {
         user: None,
         netns_cookie: 0,
     }
+}
+
+fn head(what: &str) {
+    println!(
+        "{what:28} {:>8} {:>9} {:>9} {:>9}",
+        "n", "p50", "p99", "max"
+    );
 }
 
 fn print(name: &str, mut times: Vec<Duration>) {

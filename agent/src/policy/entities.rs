@@ -9,6 +9,7 @@ use super::evaluate::Usage;
 use super::index::Entry;
 use super::load::PolicySet;
 use super::mentions::Mentions;
+use super::moment::datetime;
 use super::scene::{Actor, Scene};
 use super::vocabulary::{Type, Vocabulary};
 use crate::identity::{Principal, User};
@@ -238,9 +239,7 @@ impl<'a> Cast<'a> {
     ) -> Result<Context, Unfit> {
         let scene = self.scene;
         let mut pairs = self.texts([("client", Some(scene.client))]);
-        self.put(&mut pairs, "now", || {
-            Value::new_datetime(scene.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
-        });
+        self.put(&mut pairs, "now", || datetime(scene.now));
         self.put(&mut pairs, "user_present", || {
             Value::new_bool(scene.user_present())
         });
@@ -317,7 +316,8 @@ impl Gathered {
 
     /// Checking against the schema costs more than judging does; our own tests do it.
     pub(super) fn finish(self, schema: Option<&Schema>) -> Result<Entities, Unfit> {
-        Entities::from_entities(self.0.into_values(), schema).or(Err(Unfit))
+        let entities = Entities::empty().add_entities(self.0.into_values(), schema);
+        entities.or(Err(Unfit))
     }
 }
 

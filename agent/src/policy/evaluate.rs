@@ -198,7 +198,7 @@ fn hold(
     told: &Told<'_>,
 ) -> Result<Option<Judgement>, Unfit> {
     let failed = told.findings.iter().any(|it| !it.failed.is_empty());
-    if question.approved || failed || !policies.mentions().has("approved") {
+    if question.approved || failed || !policies.mentions().has("approved") || court.is_hopeless() {
         return Ok(None);
     }
     let approved = court.judge(true)?;

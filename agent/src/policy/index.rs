@@ -6,7 +6,8 @@
 use std::collections::HashMap;
 
 use cedar_policy::{
-    ActionConstraint, EntityTypeName, EntityUid, Policy, PrincipalConstraint, ResourceConstraint,
+    ActionConstraint, Effect, EntityTypeName, EntityUid, Policy, PrincipalConstraint,
+    ResourceConstraint,
 };
 
 use super::vocabulary::Vocabulary;
@@ -36,6 +37,15 @@ impl Bits {
         for (word, only) in self.0.iter_mut().zip(&other.0) {
             *word &= only;
         }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.iter().all(|word| *word == 0)
+    }
+
+    fn meets(&self, other: &Self) -> bool {
+        let words = self.0.iter().zip(&other.0);
+        words.fold(0, |met, (word, only)| met | (word & only)) != 0
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = usize> {
@@ -108,6 +118,7 @@ impl Side {
 #[derive(Debug)]
 pub(super) struct Index {
     actions: HashMap<EntityUid, Bits>,
+    permits: Bits,
     principals: Side,
     resources: Side,
 }
@@ -123,10 +134,17 @@ impl Index {
             }
             (action.uid.clone(), bits)
         });
+        let mut permits = Bits::none(policies.len());
+        for (number, policy) in policies.iter().enumerate() {
+            if policy.effect() == Effect::Permit {
+                permits.add(number);
+            }
+        }
         let principals: Vec<Scope> = policies.iter().map(principal).collect();
         let resources: Vec<Scope> = policies.iter().map(resource).collect();
         Self {
             actions: actions.collect(),
+            permits,
             principals: Side::new(vocabulary, &principals),
             resources: Side::new(vocabulary, &resources),
         }
@@ -139,10 +157,26 @@ impl Index {
         principal: &Entry,
         resource: &Entry,
     ) -> Option<Bits> {
+        self.narrow(&self.spoken(action, principal)?, resource)
+    }
+
+    /// Policies that could speak of this principal's action, whatever it is on.
+    pub(super) fn spoken(&self, action: &EntityUid, principal: &Entry) -> Option<Bits> {
         let mut bits = self.principals.candidates(principal)?;
-        bits.meet(&self.resources.candidates(resource)?);
         bits.meet(self.actions.get(action)?);
         Some(bits)
+    }
+
+    /// Those of them that could speak of a resource.
+    pub(super) fn narrow(&self, spoken: &Bits, resource: &Entry) -> Option<Bits> {
+        let mut bits = self.resources.candidates(resource)?;
+        bits.meet(spoken);
+        Some(bits)
+    }
+
+    /// False if none of these policies can permit anything.
+    pub(super) fn could_permit(&self, candidates: &Bits) -> bool {
+        self.permits.meets(candidates)
     }
 }
 

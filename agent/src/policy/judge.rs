@@ -1,15 +1,18 @@
 //! Asks Cedar about every access that an operation needs.
 
-use std::collections::BTreeSet;
+use std::cell::{OnceCell, RefCell};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use cedar_policy::{
-    AuthorizationError, Authorizer, Context, Decision, Entities, PolicyId, Request, Response,
+    AuthorizationError, Authorizer, Context, Decision, Entities, EntityUid, PolicyId, Request,
+    Response,
 };
 
 use super::demand::Need;
 use super::entities::{Cast, Gathered, Posed, Unfit};
-use super::index::Entry;
+use super::index::Bits;
 use super::load::PolicySet;
 use super::scene::Scene;
 
@@ -35,9 +38,13 @@ pub(super) struct Court<'a> {
     policies: &'a PolicySet,
     cast: Cast<'a>,
     needs: &'a [Need],
-    principal: Entry,
+    principal: EntityUid,
     posed: Vec<Posed>,
-    entities: Entities,
+    /// For each need, the policies that could speak to it.
+    candidates: Vec<Bits>,
+    gathered: RefCell<Gathered>,
+    /// Made when a policy must be evaluated; `None` when they cannot be.
+    entities: OnceCell<Option<Entities>>,
 }
 
 impl<'a> Court<'a> {
@@ -50,53 +57,70 @@ impl<'a> Court<'a> {
         let mut gathered = Gathered::default();
         let principal = cast.principal(&mut gathered)?;
         let posed = needs.iter().map(|need| cast.pose(need, &mut gathered));
-        let posed = posed.collect::<Result<_, _>>()?;
+        let posed: Vec<Posed> = posed.collect::<Result<_, _>>()?;
+        let index = policies.index();
+        let candidates = posed
+            .iter()
+            .map(|it| index.candidates(&it.action, &principal, &it.resource));
         Ok(Self {
             policies,
             cast,
             needs,
-            principal,
+            candidates: candidates.collect::<Option<_>>().ok_or(Unfit)?,
+            principal: principal.uid,
             posed,
-            entities: gathered.finish(None)?,
+            gathered: RefCell::new(gathered),
+            entities: OnceCell::new(),
         })
+    }
+
+    /// True if some need has no policy that could permit it: then nothing in the circumstances, and
+    /// nobody's approval, makes it permitted.
+    pub(super) fn is_hopeless(&self) -> bool {
+        let index = self.policies.index();
+        let mut each = self.needs.iter().zip(&self.candidates);
+        each.any(|(need, candidates)| !need.is_whole() || !index.could_permit(candidates))
     }
 
     /// One finding for each need, in order.
     pub(super) fn judge(&self, approved: bool) -> Result<Vec<Finding>, Unfit> {
         let by_labels = self.policies.mentions().has("labels");
-        let mut shared: Option<Context> = None;
+        // Labels are all that tells the contexts of one question's accesses apart.
+        let mut contexts: BTreeMap<Option<&BTreeSet<String>>, Context> = BTreeMap::new();
         let mut findings = Vec::with_capacity(self.needs.len());
-        for (need, posed) in self.needs.iter().zip(&self.posed) {
-            // Which one it is cannot be told, so nothing that is said of it counts.
-            if !need.is_whole() {
+        let posed = self.posed.iter().zip(&self.candidates);
+        for (need, (posed, candidates)) in self.needs.iter().zip(posed) {
+            // Which one it is cannot be told, so nothing that is said of it counts; or nothing is
+            // said of it.
+            if !need.is_whole() || candidates.is_empty() {
                 findings.push(Finding::default());
                 continue;
             }
-            let context = match (&shared, by_labels) {
-                (Some(context), false) => context.clone(),
-                (_, true) => self.cast.context(&need.labels, approved)?,
-                (None, false) => {
-                    let context = self.cast.context(&BTreeSet::new(), approved)?;
-                    shared = Some(context.clone());
-                    context
+            let context = match contexts.entry(by_labels.then_some(&need.labels)) {
+                Entry::Occupied(known) => known.get().clone(),
+                Entry::Vacant(vacant) => {
+                    let context = self.cast.context(&need.labels, approved)?;
+                    vacant.insert(context).clone()
                 }
             };
-            findings.push(self.ask(posed, context)?);
+            findings.push(self.ask(posed, candidates, context)?);
         }
         Ok(findings)
     }
 
-    fn ask(&self, posed: &Posed, context: Context) -> Result<Finding, Unfit> {
-        let Posed { action, resource } = posed;
-        let index = self.policies.index();
-        let candidates = index.candidates(action, &self.principal, resource);
-        let candidates = self.policies.subset(candidates.ok_or(Unfit)?)?;
-        let principal = self.principal.uid.clone();
-        let (action, resource) = (action.clone(), resource.uid.clone());
+    fn ask(&self, posed: &Posed, candidates: &Bits, context: Context) -> Result<Finding, Unfit> {
+        let candidates = self.policies.subset(candidates)?;
+        let principal = self.principal.clone();
+        let (action, resource) = (posed.action.clone(), posed.resource.uid.clone());
         // The schema is ours, and so is the request: the tests check that they fit.
         let request = Request::new(principal, action, resource, context, None).or(Err(Unfit))?;
-        let response = Authorizer::new().is_authorized(&request, &candidates, &self.entities);
+        let response = Authorizer::new().is_authorized(&request, &candidates, self.entities()?);
         finding(self.policies, &response)
+    }
+
+    fn entities(&self) -> Result<&Entities, Unfit> {
+        let made = || self.gathered.take().finish(None).ok();
+        self.entities.get_or_init(made).as_ref().ok_or(Unfit)
     }
 }
 

@@ -248,9 +248,9 @@ impl PolicySet {
     }
 
     /// The policies of a set, as Cedar takes them.
-    pub(super) fn subset(&self, bits: Bits) -> Result<Subset, Unfit> {
+    pub(super) fn subset(&self, bits: &Bits) -> Result<Subset, Unfit> {
         let mut subsets = self.subsets.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = subsets.get(&bits) {
+        if let Some(known) = subsets.get(bits) {
             return Ok(Arc::clone(known));
         }
         let chosen = bits.iter().filter_map(|number| self.policies.get(number));
@@ -259,7 +259,7 @@ impl PolicySet {
         if subsets.len() >= SUBSETS_MAX {
             subsets.clear();
         }
-        subsets.insert(bits, Arc::clone(&made));
+        subsets.insert(bits.clone(), Arc::clone(&made));
         Ok(made)
     }
 

@@ -188,7 +188,7 @@ pub(super) fn helpful_role(
     question: &Question<'_>,
     needs: &[Need],
 ) -> Option<(String, Terms)> {
-    let new = policies.roles().iter();
+    let new = rights::askable(policies, question.principal);
     let new = new.filter(|role| !question.roles.contains(role));
     let mut held = None;
     for role in new.take(ROLES_MAX) {
@@ -221,6 +221,9 @@ enum Help {
 fn helps(policies: &PolicySet, question: &Question<'_>, needs: &[Need]) -> Option<Help> {
     let scene = Scene::of(question);
     let court = Court::new(policies, &scene, needs).ok()?;
+    if court.is_hopeless() {
+        return None;
+    }
     let permits = |approved| {
         let findings = court.judge(approved).unwrap_or_default();
         !findings.is_empty() && findings.iter().all(Finding::is_permitted)

@@ -20,6 +20,7 @@ mod load;
 pub mod matrix;
 mod mentions;
 mod message;
+mod moment;
 mod names;
 mod problem;
 mod read;

@@ -7,11 +7,13 @@ use super::annotations::terms;
 use super::demand::{Need, Target};
 use super::entities::Unfit;
 use super::evaluate::Question;
+use super::index::Entry;
 use super::judge::{Court, Finding};
 use super::load::PolicySet;
 use super::message::{self, Told, owner};
 use super::scene::{Actor, Scene};
 use super::verdict::{Denial, Terms};
+use super::vocabulary::Type;
 use crate::identity::Principal;
 
 /// Someone who is no workload: known to the kernel by the user id of the process that speaks.
@@ -66,6 +68,31 @@ pub fn ask(
     )?;
     let terms = terms(&policies.annotations(&permitting));
     Ok((right(policies, &permitting), terms))
+}
+
+/// The roles that this principal could be permitted to ask for. The index alone answers, so roles
+/// cost next to nothing where few may be asked for.
+pub(super) fn askable<'a>(
+    policies: &'a PolicySet,
+    principal: &Principal,
+) -> impl Iterator<Item = &'a String> {
+    let (vocabulary, index) = (policies.vocabulary(), policies.index());
+    let alone = |kind, id: &str| {
+        let uid = vocabulary.uid(kind, id)?;
+        Some(Entry {
+            uid,
+            ancestors: Vec::new(),
+        })
+    };
+    let asker = alone(Type::Workload, &principal.workload.name);
+    let spoken = asker.and_then(|it| index.spoken(&vocabulary.action("ask")?.uid, &it));
+    let spoken = spoken.filter(|it| index.could_permit(it));
+    let could = move |role: &str| {
+        let candidates = index.narrow(spoken.as_ref()?, &alone(Type::Role, role)?)?;
+        Some(index.could_permit(&candidates))
+    };
+    let roles = policies.roles().iter();
+    roles.filter(move |role| could(role).unwrap_or_default())
 }
 
 /// May this person decide about this ask?

@@ -288,6 +288,12 @@ fn a_policy_that_is_too_deep_is_refused_and_one_that_is_deep_is_judged() {
         let told: Vec<String> = problems.iter().map(Problem::to_string).collect();
         assert_eq!(problems.len(), 2, "{told:?}");
         assert!(told[0].contains("more than 1000 operators"), "{told:?}");
+        let (place, column) = (
+            (problems[0].file.as_str(), problems[0].line),
+            problems[0].column,
+        );
+        assert_eq!(place, ("a.cedar", 1));
+        assert!((70..30_000).contains(&column), "{column}");
     }
     // Whatever comes of it, nothing overflows here, on a thread like that of a request.
     for body in bodies(900) {
@@ -295,6 +301,10 @@ fn a_policy_that_is_too_deep_is_refused_and_one_that_is_deep_is_judged() {
             drop(judge(&policies, &[Effect::Read]));
         }
     }
+    // Nor is a set, however wide.
+    let wide: Vec<String> = (0..20_000).map(|at| format!("\"K{at}\"")).collect();
+    let body = format!("context.kinds.containsAny([{}])", wide.join(", "));
+    drop(judge(&parse(&policy(&body)), &[Effect::Read]));
     // Neither strings nor comments nor many policies are deep.
     let text = format!(
         "// {}\n@message(\"{}\\\"++\") {READ}",

@@ -44,6 +44,19 @@ fn a_role_that_would_help_and_may_be_asked_for_is_offered() {
 }
 
 #[test]
+fn a_role_that_would_help_is_found_among_many_that_cannot_be_asked_for() {
+    let mut text = String::from(
+        r#"@id("ask") permit (principal == Workload::"agent", action == Action::"ask", resource == Role::"z");"#,
+    );
+    let roles = (0..100).map(|at| format!("r{at}")).chain(["z".to_owned()]);
+    text.extend(roles.map(|role| {
+        format!("@id(\"{role}\") permit (principal in Role::\"{role}\", action, resource);\n")
+    }));
+    let message = denied(judge(&parse(&text), &[Effect::Drop])).message;
+    assert!(message.contains("snowfence ask z "), "{message}");
+}
+
+#[test]
 fn a_role_that_would_let_it_wait_is_offered_after_one_that_would_allow() {
     let policies = parse(
         r#"@id("a") permit (principal in Role::"a", action == Action::"drop", resource) when { context.approved };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::policy::rights::{AskView, Person, approve, ask, operate, unmask};
+use crate::policy::rights::{AskView, Person, approve, ask, askable, operate, unmask};
 use crate::policy::{Terms, default_policy};
 
 fn person(name: &str, groups: &[&str]) -> Person {
@@ -43,6 +43,59 @@ fn a_role_is_asked_for_on_the_terms_of_the_policy_that_permits_it() {
         denial.message
     );
     ask(&policies, &principal("agent"), "root", now()).unwrap_err();
+}
+
+#[test]
+fn every_role_that_may_be_asked_for_is_askable() {
+    let roles = ["a", "b", "c"];
+    let cases: [(&str, &[&str]); 9] = [
+        ("permit (principal, action, resource);", &roles),
+        (
+            "permit (principal is Workload, action == Action::\"ask\", resource is Role);",
+            &roles,
+        ),
+        (
+            "permit (principal == Workload::\"agent\", action == Action::\"ask\", resource == Role::\"b\");",
+            &["b"],
+        ),
+        (
+            "permit (principal, action == Action::\"ask\", resource in Role::\"c\") when { context.user_present };",
+            &["c"],
+        ),
+        (
+            "permit (principal == Workload::\"other\", action == Action::\"ask\", resource);",
+            &[],
+        ),
+        (
+            "permit (principal, action == Action::\"read\", resource);",
+            &[],
+        ),
+        (
+            "permit (principal in Role::\"a\", action == Action::\"ask\", resource);",
+            &[],
+        ),
+        (
+            "forbid (principal, action == Action::\"ask\", resource);",
+            &[],
+        ),
+        (
+            "permit (principal, action == Action::\"ask\", resource) unless { resource == Role::\"a\" };",
+            &roles,
+        ),
+    ];
+    let named = roles.map(|role| {
+        format!("@id(\"{role}\") permit (principal in Role::\"{role}\", action == Action::\"drop\", resource);")
+    });
+    for (policy, expected) in cases {
+        let policies = parse(&format!("@id(\"p\") {policy}\n{}", named.join("\n")));
+        let agent = principal("agent");
+        let askable: Vec<&String> = askable(&policies, &agent).collect();
+        assert_eq!(askable, expected, "{policy}");
+        for role in policies.roles() {
+            let may = ask(&policies, &agent, role, now()).is_ok();
+            assert!(!may || askable.contains(&role), "{policy}: {role}");
+        }
+    }
 }
 
 #[test]
