@@ -177,9 +177,8 @@ fn await_asks(stage: &Stage, runs: &mut [Run]) -> BTreeMap<&'static str, Value> 
         Ok((asks.len() == runs.len()).then_some(asks))
     });
     let asks = found.unwrap_or_else(|error| panic!("{error}: {}", stage.daemon.log()));
-    DRIVERS
-        .iter()
-        .map(|driver| {
+    runs.iter()
+        .map(|Run { driver, .. }| {
             let is_its = |ask: &&Value| {
                 let anchor = ask["asker"]["anchor"].as_str().unwrap_or_default();
                 anchor.ends_with(&format!("/{driver}"))
