@@ -242,16 +242,25 @@ impl Sight {
         services: &Services,
         query: &Query,
     ) -> Result<Option<Facts>, Refusal> {
+        let is_unknown = self.snapshot.session.quoting_unknown;
+        // Where quotes may mean either, both are tried; analysis would understand neither.
+        let either = |ignored: bool| {
+            let mut session = SessionState::clone(&self.snapshot.session);
+            session.quoted_identifiers_ignore_case ^= ignored;
+            session.quoting_unknown = false;
+            Arc::new(session)
+        };
         let mut context = Context {
-            session: Arc::clone(&self.snapshot.session),
+            session: match is_unknown {
+                true => either(false),
+                false => Arc::clone(&self.snapshot.session),
+            },
             catalog: Arc::new(self.view.clone()),
             results: Arc::clone(&self.results) as Arc<dyn crate::sql::context::Results>,
         };
         let facts = services.analyst.facts(&query.text, &context).await;
-        if self.snapshot.quoting_unknown && query.text.contains('"') {
-            let mut other = SessionState::clone(&self.snapshot.session);
-            other.quoted_identifiers_ignore_case = !other.quoted_identifiers_ignore_case;
-            context.session = Arc::new(other);
+        if is_unknown && query.text.contains('"') {
+            context.session = either(true);
             if services.analyst.facts(&query.text, &context).await != facts {
                 return Err(Refusal::new(
                     Reason::SessionBusy,

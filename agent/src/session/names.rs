@@ -5,26 +5,19 @@ use std::collections::BTreeMap;
 use crate::snowflake::result::SessionChanges;
 use crate::snowflake::settings::Settings;
 use crate::sql::SessionState;
+use crate::sql::change::{self, QUOTING, SEARCH_PATH};
 use crate::sql::facts::SessionChange;
 
 /// Values that are kept of all variables of a session together, and their number. What is beyond is
 /// not known, and a statement that uses it is judged so.
 const VARIABLE_BYTES_MAX: usize = 256 << 10;
 const VARIABLES_MAX: usize = 1024;
-/// A path has a handful of entries.
-const PATH_ENTRIES_MAX: usize = 64;
-
-const QUOTING: &str = "QUOTED_IDENTIFIERS_IGNORE_CASE";
-const SEARCH_PATH: &str = "SEARCH_PATH";
-
 /// A session's state as far as it is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Names {
     pub(super) session: SessionState,
     /// What the session began with: `ALTER SESSION UNSET` goes back to it.
     begun_with: Begun,
-    /// `QUOTED_IDENTIFIERS_IGNORE_CASE` may be either, whatever the state says.
-    pub(super) quoting_unknown: bool,
     /// Something was forgotten.
     pub(super) astray: bool,
 }
@@ -43,7 +36,6 @@ impl Names {
                 search_path: session.search_path.clone(),
             },
             session,
-            quoting_unknown: false,
             astray: false,
         }
     }
@@ -53,26 +45,14 @@ impl Names {
         match change {
             SessionChange::Database(database) => {
                 self.session.database = Some(database.clone());
+                // The answer says which one it is now.
                 self.session.schema = None;
             }
-            SessionChange::Schema(name) => match name.parts() {
-                [schema] => self.session.schema = Some(schema.clone()),
-                [database, schema] => {
-                    self.session.database = Some(database.clone());
-                    self.session.schema = Some(schema.clone());
-                }
-                _ => self.forget(change),
-            },
-            SessionChange::Role(role) => self.session.role = Some(role.clone()),
-            SessionChange::Warehouse(name) => self.session.warehouse = Some(name.clone()),
             SessionChange::Set(name, value) => self.set(name, value.as_deref()),
-            SessionChange::Unset(name) => {
-                self.session.variables.remove(name);
-            }
             SessionChange::Parameter(name, value) => self.set_parameter(name, value.as_deref()),
             SessionChange::UnsetParameter(name) if name == QUOTING => {
                 self.session.quoted_identifiers_ignore_case = self.begun_with.ignore_case;
-                self.quoting_unknown = false;
+                self.session.quoting_unknown = false;
             }
             SessionChange::UnsetParameter(name) if name == SEARCH_PATH => {
                 self.session
@@ -81,6 +61,11 @@ impl Names {
             }
             SessionChange::UnsetParameter(_) => {}
             SessionChange::Unknown => self.forget(change),
+            SessionChange::Schema(name) if name.parts().len() > 2 => self.forget(change),
+            SessionChange::Schema(_)
+            | SessionChange::Role(_)
+            | SessionChange::Warehouse(_)
+            | SessionChange::Unset(_) => change::apply(&mut self.session, change),
         }
     }
 
@@ -88,25 +73,14 @@ impl Names {
     pub(super) fn forget(&mut self, change: &SessionChange) {
         self.astray = true;
         match change {
-            SessionChange::Database(_) | SessionChange::Schema(_) => {
-                self.session.database = None;
-                self.session.schema = None;
-            }
-            SessionChange::Role(_) => self.session.role = None,
-            SessionChange::Warehouse(_) => self.session.warehouse = None,
             SessionChange::Set(name, _) | SessionChange::Unset(name) => self.set(name, None),
-            SessionChange::Parameter(name, _) | SessionChange::UnsetParameter(name) => {
-                self.forget_parameter(name);
-            }
-            SessionChange::Unknown => {
-                self.session.database = None;
-                self.session.schema = None;
-                self.session.role = None;
-                self.session.warehouse = None;
-                self.session.variables.clear();
-                self.forget_parameter(QUOTING);
-                self.forget_parameter(SEARCH_PATH);
-            }
+            SessionChange::Database(_)
+            | SessionChange::Schema(_)
+            | SessionChange::Role(_)
+            | SessionChange::Warehouse(_)
+            | SessionChange::Parameter(..)
+            | SessionChange::UnsetParameter(_)
+            | SessionChange::Unknown => change::forget(&mut self.session, change),
         }
     }
 
@@ -150,25 +124,13 @@ impl Names {
     }
 
     fn set_parameter(&mut self, name: &str, value: Option<&str>) {
-        match (name, value) {
-            (QUOTING, Some(value)) if is_bool(value) => {
-                self.session.quoted_identifiers_ignore_case = value.eq_ignore_ascii_case("true");
-                self.quoting_unknown = false;
-            }
-            (SEARCH_PATH, Some(value)) => self.session.search_path = Some(path(value)),
-            (QUOTING | SEARCH_PATH, _) => self.forget_parameter(name),
-            _ => {}
-        }
-    }
-
-    fn forget_parameter(&mut self, name: &str) {
-        match name {
-            QUOTING => self.quoting_unknown = true,
-            // Without entries no bare name is found: what is not known resolves nothing.
-            SEARCH_PATH => self.session.search_path = Some(Vec::new()),
-            _ => return,
-        }
-        self.astray = true;
+        change::set_parameter(&mut self.session, name, value);
+        let is_lost = match name {
+            QUOTING => self.session.quoting_unknown,
+            SEARCH_PATH => value.is_none(),
+            _ => false,
+        };
+        self.astray |= is_lost;
     }
 }
 
@@ -193,28 +155,6 @@ pub fn at_login<'a>(
 /// which one is meant.
 fn plain(name: &str) -> Option<String> {
     (!name.is_empty() && !name.contains('"')).then(|| name.to_owned())
-}
-
-fn is_bool(value: &str) -> bool {
-    value.eq_ignore_ascii_case("true") || value.eq_ignore_ascii_case("false")
-}
-
-/// The entries of a search path; a path that is too long has none.
-fn path(value: &str) -> Vec<String> {
-    let entries: Vec<String> = value
-        .split(',')
-        .map(str::trim)
-        .filter(|entry| !entry.is_empty())
-        .map(|entry| match entry.strip_prefix('$') {
-            Some(_) => entry.to_ascii_lowercase(),
-            None => entry.to_owned(),
-        })
-        .collect();
-    if entries.len() > PATH_ENTRIES_MAX {
-        Vec::new()
-    } else {
-        entries
-    }
 }
 
 #[cfg(test)]
@@ -248,7 +188,7 @@ mod tests {
             text(&session.database),
             text(&session.schema),
             text(&session.role),
-            if names.quoting_unknown {
+            if names.session.quoting_unknown {
                 "?".to_owned()
             } else {
                 session.quoted_identifiers_ignore_case.to_string()

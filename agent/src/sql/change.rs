@@ -1,9 +1,18 @@
-//! What a statement that succeeded leaves of its session.
+//! What a statement leaves of its session.
 
 use super::context::SessionState;
 use super::facts::SessionChange;
 
-/// Changes a session as Snowflake changes it when the statement succeeds.
+/// A path has a handful of entries.
+const PATH_ENTRIES_MAX: usize = 64;
+
+/// The parameter by which quoted names are folded, too.
+pub const QUOTING: &str = "QUOTED_IDENTIFIERS_IGNORE_CASE";
+/// The parameter that says where names without a schema are looked for.
+pub const SEARCH_PATH: &str = "SEARCH_PATH";
+
+/// Changes a session as Snowflake changes it when the statement succeeds; what the statement does
+/// not tell is forgotten.
 pub fn apply(session: &mut SessionState, change: &SessionChange) {
     match change {
         SessionChange::Database(database) => {
@@ -17,7 +26,7 @@ pub fn apply(session: &mut SessionState, change: &SessionChange) {
                 session.schema = Some(schema.clone());
             }
             [schema] => session.schema = Some(schema.clone()),
-            _ => forget_place(session),
+            _ => forget(session, change),
         },
         SessionChange::Role(role) => session.role = Some(role.clone()),
         SessionChange::Warehouse(warehouse) => session.warehouse = Some(warehouse.clone()),
@@ -27,34 +36,78 @@ pub fn apply(session: &mut SessionState, change: &SessionChange) {
         SessionChange::Unset(name) => {
             session.variables.remove(name);
         }
-        SessionChange::Parameter(name, value) => parameter(session, name, value.as_deref()),
-        SessionChange::UnsetParameter(name) => parameter(session, name, Some("")),
+        SessionChange::Parameter(name, value) => set_parameter(session, name, value.as_deref()),
+        // What it goes back to is the account's or the user's, and not said.
+        SessionChange::UnsetParameter(_) | SessionChange::Unknown => forget(session, change),
+    }
+}
+
+/// Forgets what a statement may have changed or not.
+pub fn forget(session: &mut SessionState, change: &SessionChange) {
+    match change {
+        SessionChange::Database(_) | SessionChange::Schema(_) => {
+            session.database = None;
+            session.schema = None;
+        }
+        SessionChange::Role(_) => session.role = None,
+        SessionChange::Warehouse(_) => session.warehouse = None,
+        SessionChange::Set(name, _) | SessionChange::Unset(name) => {
+            session.variables.insert(name.clone(), None);
+        }
+        SessionChange::Parameter(name, _) | SessionChange::UnsetParameter(name) => {
+            forget_parameter(session, name);
+        }
         SessionChange::Unknown => {
-            forget_place(session);
+            session.database = None;
+            session.schema = None;
             session.role = None;
             session.warehouse = None;
-            // A path that is not known resolves nothing.
-            session.search_path = Some(Vec::new());
             session.variables.clear();
+            forget_parameter(session, QUOTING);
+            forget_parameter(session, SEARCH_PATH);
         }
     }
 }
 
-fn forget_place(session: &mut SessionState) {
-    session.database = None;
-    session.schema = None;
+/// Sets a parameter that names depend on; `None` is a value that is not known.
+pub fn set_parameter(session: &mut SessionState, name: &str, value: Option<&str>) {
+    match (name, value) {
+        (QUOTING, Some(value)) if is_bool(value) => {
+            session.quoted_identifiers_ignore_case = value.eq_ignore_ascii_case("true");
+            session.quoting_unknown = false;
+        }
+        (SEARCH_PATH, Some(value)) => session.search_path = Some(path(value)),
+        _ => forget_parameter(session, name),
+    }
 }
 
-/// Sets a parameter that names depend on; an empty value is its default.
-fn parameter(session: &mut SessionState, name: &str, value: Option<&str>) {
-    if name == "QUOTED_IDENTIFIERS_IGNORE_CASE" {
-        session.quoted_identifiers_ignore_case =
-            value.is_some_and(|value| value.eq_ignore_ascii_case("true"));
-    } else if name == "SEARCH_PATH" {
-        session.search_path = match value {
-            Some("") => None,
-            Some(path) => Some(path.split(',').map(|it| it.trim().to_uppercase()).collect()),
-            None => Some(Vec::new()),
-        };
+fn forget_parameter(session: &mut SessionState, name: &str) {
+    match name {
+        QUOTING => session.quoting_unknown = true,
+        // Without entries no bare name is found: what is not known resolves nothing.
+        SEARCH_PATH => session.search_path = Some(Vec::new()),
+        _ => {}
+    }
+}
+
+fn is_bool(value: &str) -> bool {
+    value.eq_ignore_ascii_case("true") || value.eq_ignore_ascii_case("false")
+}
+
+/// The entries of a search path as they are written; a path that is too long has none.
+fn path(value: &str) -> Vec<String> {
+    let entries: Vec<String> = value
+        .split(',')
+        .map(str::trim)
+        .filter(|entry| !entry.is_empty())
+        .map(|entry| match entry.strip_prefix('$') {
+            Some(_) => entry.to_ascii_lowercase(),
+            None => entry.to_owned(),
+        })
+        .collect();
+    if entries.len() > PATH_ENTRIES_MAX {
+        Vec::new()
+    } else {
+        entries
     }
 }

@@ -19,6 +19,8 @@ pub struct SessionState {
     pub search_path: Option<Vec<String>>,
     /// `QUOTED_IDENTIFIERS_IGNORE_CASE`.
     pub quoted_identifiers_ignore_case: bool,
+    /// It may be either, whatever the field above says: quoted names are then not understood.
+    pub quoting_unknown: bool,
     /// `SET` variables by folded name; `None` when the value is not a literal that was seen.
     pub variables: BTreeMap<String, Option<String>>,
 }
@@ -31,6 +33,7 @@ pub static NO_SESSION: SessionState = SessionState {
     warehouse: None,
     search_path: None,
     quoted_identifiers_ignore_case: false,
+    quoting_unknown: false,
     variables: BTreeMap::new(),
 };
 

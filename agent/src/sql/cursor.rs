@@ -101,6 +101,16 @@ impl<'c> Scope<'c> {
         })
     }
 
+    /// The same place with another session around it.
+    pub(super) fn in_context<'d>(self, context: &'d Context) -> Scope<'d> {
+        Scope {
+            context,
+            session: &context.session,
+            depth: self.depth,
+            in_block: self.in_block,
+        }
+    }
+
     pub(super) const fn inside_block(self) -> Self {
         Self {
             in_block: true,
@@ -116,28 +126,13 @@ impl<'c> Scope<'c> {
         name.resolve(kind.depth(), self.session)
     }
 
-    /// Every object of a schema that a name in a query can mean: one without a schema is looked
-    /// for along the search path, which is the current schema and `PUBLIC` unless it was set.
+    /// Everything that a name in a query can mean.
     pub(super) fn candidates(self, kind: ObjectKind, name: &ObjectName) -> Vec<ObjectName> {
-        let mut candidates = vec![self.resolve(kind, name)];
-        let ([_], Some(database)) = (name.parts(), &self.session.database) else {
-            return candidates;
-        };
-        let default = ["$PUBLIC".to_owned()];
-        let path = self.session.search_path.as_deref().unwrap_or(&default);
-        for schema in path.iter().filter(|schema| *schema != "$CURRENT") {
-            let schema = if schema == "$PUBLIC" {
-                "PUBLIC"
-            } else {
-                schema
-            };
-            let schema = ObjectName::parse(schema)
-                .map(|schema| schema.resolve(2, self.session).parts().to_vec())
-                .unwrap_or_else(|| vec![database.clone(), schema.to_owned()]);
-            let parts = schema.into_iter().chain(name.parts().iter().cloned());
-            candidates.extend(ObjectName::new(parts.collect()));
+        if kind.depth() == 3 {
+            name.candidates(self.session)
+        } else {
+            vec![self.resolve(kind, name)]
         }
-        candidates
     }
 
     /// The value of a session variable, where it is known.

@@ -12,7 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod analyst;
-mod change;
+pub mod change;
 mod classify;
 pub mod context;
 mod cursor;
@@ -33,7 +33,6 @@ mod tree;
 mod written;
 
 pub use analyst::Analyst;
-pub use change::apply;
 pub use context::{Context, SessionState};
 pub use facts::{Access, Effect, Facts};
 pub use lexer::spans;

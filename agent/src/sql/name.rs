@@ -100,6 +100,59 @@ impl ObjectName {
     }
 }
 
+impl ObjectName {
+    /// Every object of a schema that a name in a query can mean: one without a schema is looked for
+    /// along the search path. A name that stays short is one whose schema is not known.
+    #[must_use]
+    pub fn candidates(&self, session: &SessionState) -> Vec<Self> {
+        if self.0.len() > 1 {
+            return vec![self.resolve(3, session)];
+        }
+        let mut found = Vec::new();
+        for schema in search_path(session) {
+            let mut parts = schema.map_or_else(Vec::new, |schema| schema.0);
+            parts.extend(self.0.iter().cloned());
+            let candidate = Self::new(parts).unwrap_or_else(|| self.clone());
+            if !found.contains(&candidate) {
+                found.push(candidate);
+            }
+        }
+        found
+    }
+}
+
+/// The schemas in which a name without one is looked for; `None` is one that is not known.
+fn search_path(session: &SessionState) -> Vec<Option<ObjectName>> {
+    let in_database = |schema: &str| {
+        let database = session.database.clone()?;
+        ObjectName::new(vec![database, schema.to_owned()])
+    };
+    let current = || session.schema.as_deref().and_then(in_database);
+    let Some(path) = &session.search_path else {
+        let current = current();
+        // Which schema is current is not known: adding another would not make it known.
+        let public = current.is_some().then(|| in_database("PUBLIC"));
+        return std::iter::once(current).chain(public).collect();
+    };
+    let entries = path.iter().map(|entry| {
+        let entry = entry.trim();
+        if entry.eq_ignore_ascii_case("$current") {
+            return current();
+        }
+        if entry.eq_ignore_ascii_case("$public") {
+            return in_database("PUBLIC");
+        }
+        let name = ObjectName::parse(entry)?.resolve(2, session);
+        (name.0.len() == 2).then_some(name)
+    });
+    let entries: Vec<_> = entries.collect();
+    if entries.is_empty() {
+        vec![None]
+    } else {
+        entries
+    }
+}
+
 /// Parts joined by dots; a part that would not survive folding is quoted.
 impl fmt::Display for ObjectName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

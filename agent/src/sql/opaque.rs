@@ -57,6 +57,11 @@ pub(super) enum Obscurity {
     Disagreement(String, String),
     #[error("it names a result by something other than the id itself; write the id")]
     HiddenResult,
+    #[error(
+        "its quoted names mean one thing or another by QUOTED_IDENTIFIERS_IGNORE_CASE, which a \
+         statement before it may change; send them apart"
+    )]
+    Quoting,
     #[error("it names more than {0} things that may be tables; name fewer")]
     TooManyNames(usize),
 }

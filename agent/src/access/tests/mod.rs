@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use super::*;
 use crate::identity::PrincipalKey;
 use crate::policy::Terms;
+use crate::store::StoreError;
 
 /// A desk in a directory of its own.
 pub(crate) struct Place {
@@ -32,7 +33,22 @@ impl Place {
     pub(crate) async fn reopen(self) -> Self {
         let Self { dir, desk } = self;
         drop(desk);
-        let desk = Desk::open(&dir.path().join("access.db")).await.unwrap();
+        let path = dir.path().join("access.db");
+        // What a caller that went away had begun is still being ended, and has the lock meanwhile.
+        let opening = async {
+            loop {
+                match Desk::open(&path).await {
+                    Err(AccessError::Store { source })
+                        if matches!(source.downcast_ref(), Some(StoreError::InUse { .. })) =>
+                    {
+                        tokio::task::yield_now().await;
+                    }
+                    opened => return opened,
+                }
+            }
+        };
+        let limit = Duration::from_secs(10);
+        let desk = tokio::time::timeout(limit, opening).await.unwrap().unwrap();
         Self { dir, desk }
     }
 }

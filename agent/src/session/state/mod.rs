@@ -95,8 +95,6 @@ struct Last {
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     pub session: Arc<SessionState>,
-    /// `QUOTED_IDENTIFIERS_IGNORE_CASE` may be either, whatever the state says.
-    pub quoting_unknown: bool,
     /// Changes with every statement that changes the session.
     pub changes: u64,
     /// What names mean may be other than what is known, and Snowflake can be asked.
@@ -171,7 +169,6 @@ impl State {
         }
         Snapshot {
             session: Arc::new(names.session),
-            quoting_unknown: names.quoting_unknown,
             changes: inner.changes,
             // While a change is under way, an answer would be one from before or after it.
             astray: inner.names.astray && inner.open.is_empty() && !inner.lost,

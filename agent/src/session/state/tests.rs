@@ -264,7 +264,7 @@ async fn what_was_lost_is_believed_again_when_snowflake_says_it() {
     };
     run(&state, "r1", &unknown, true, failed).await;
     let lost = state.snapshot(Instant::now());
-    assert!(lost.astray && lost.quoting_unknown);
+    assert!(lost.astray && lost.session.quoting_unknown);
     let settings = Settings {
         search_path: "$current, $public".to_owned(),
         ignore_case: "false".to_owned(),
@@ -277,7 +277,7 @@ async fn what_was_lost_is_believed_again_when_snowflake_says_it() {
     let changes = state.snapshot(Instant::now()).changes;
     state.told(&settings, changes);
     let found = state.snapshot(Instant::now());
-    assert!(!found.astray && !found.quoting_unknown);
+    assert!(!found.astray && !found.session.quoting_unknown);
     assert_eq!(
         found.session.search_path.as_deref(),
         Some(["$current".to_owned(), "$public".to_owned()].as_slice())

@@ -31,16 +31,22 @@ const PUNCTUATION: [&str; 9] = [
 pub(super) fn block(piece: Piece<'_>, scope: Scope<'_>) -> Judged {
     let scope = scope.deeper()?.inside_block();
     check_ends(piece)?;
+    let mut finding = super::whatever_the_order(scope, |scope| inside(piece, scope))?;
+    finding.changes = vec![SessionChange::Unknown];
+    if finding.obscurity.is_none() {
+        finding.lineage = Lineage::Unknown("a block decides what it returns".to_owned());
+    }
+    Ok(finding)
+}
+
+/// Judges every statement of a block.
+fn inside(piece: Piece<'_>, scope: Scope<'_>) -> Judged {
     let mut finding = Finding::new(KIND);
     finding.account(Effect::Execute);
     let mut rest = piece;
     while !rest.tokens.is_empty() {
         let read = step(&mut finding, rest, scope)?;
         rest = rest.from(read.max(1));
-    }
-    finding.changes = vec![SessionChange::Unknown];
-    if finding.obscurity.is_none() {
-        finding.lineage = Lineage::Unknown("a block decides what it returns".to_owned());
     }
     Ok(finding)
 }

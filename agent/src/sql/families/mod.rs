@@ -21,9 +21,13 @@ mod show;
 mod types;
 mod unparsed;
 
+use std::sync::Arc;
+
+use super::change;
 use super::cursor::{Cursor, Piece, Scope};
 use super::facts::{Effect, Lineage, SessionChange};
 use super::finding::Finding;
+use super::lexer::{Lexeme, Token};
 use super::opaque::{self, Obscurity};
 use super::split;
 
@@ -36,6 +40,10 @@ pub(super) fn statement(piece: Piece<'_>, scope: Scope<'_>) -> Finding {
 }
 
 fn statement_result(piece: Piece<'_>, scope: Scope<'_>) -> Judged {
+    let is_quoted = |token: &Token<'_>| matches!(token.lexeme, Lexeme::Quoted(_));
+    if scope.session.quoting_unknown && piece.tokens.iter().any(is_quoted) {
+        return Err(Obscurity::Quoting);
+    }
     let steps = split::steps(piece);
     match steps.as_slice() {
         [_] => one(piece, scope),
@@ -48,6 +56,27 @@ fn statement_result(piece: Piece<'_>, scope: Scope<'_>) -> Judged {
 /// Every step of a flow is a statement, which reads the results of those before it as `$1`, `$2` ….
 fn flow(steps: &[Piece<'_>], scope: Scope<'_>) -> Judged {
     let scope = scope.deeper()?;
+    whatever_the_order(scope, |scope| steps_of(steps, scope))
+}
+
+/// Judges statements that stand together, once more if one of them changes what names mean: it may
+/// run before any other of them, or not at all, so what it changes is not known in any. What foreign
+/// code may change is not counted: whoever may run it is trusted with that.
+fn whatever_the_order(scope: Scope<'_>, judge: impl Fn(Scope<'_>) -> Judged) -> Judged {
+    let finding = judge(scope)?;
+    let mut context = scope.context.clone();
+    let session = Arc::make_mut(&mut context.session);
+    let written = |change: &&SessionChange| **change != SessionChange::Unknown;
+    for change in finding.changes.iter().filter(written) {
+        change::forget(session, change);
+    }
+    if *session == *scope.session {
+        return Ok(finding);
+    }
+    judge(scope.in_context(&context))
+}
+
+fn steps_of(steps: &[Piece<'_>], scope: Scope<'_>) -> Judged {
     let mut flow = Finding::new("");
     let mut kinds = Vec::new();
     for step in steps {

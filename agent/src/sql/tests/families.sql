@@ -182,6 +182,14 @@ use secondary roles all
 use secondary roles a, b
 use schema x; select * from t
 use d; create schema s2; select * from t
+alter session set search_path = 'db."myS", $public'; select * from t
+alter session set search_path = $unknown; select * from t
+alter session set quoted_identifiers_ignore_case = $unknown; select * from "t"
+alter session set quoted_identifiers_ignore_case = $unknown; select * from t
+begin use schema other; delete from t; end
+begin execute immediate 'use schema other'; delete from a.b.t; end
+begin alter session set quoted_identifiers_ignore_case = true; delete from a.b."t"; end
+use schema other ->> select * from t
 set a = 1
 set a = (select max(b) from t)
 set (a, b) = ('x', 2)

@@ -199,54 +199,7 @@ impl Walker<'_> {
         let Some(name) = ObjectName::new(parts) else {
             return Named::Dynamic;
         };
-        let depth = ObjectKind::Table.depth();
-        if name.parts().len() > 1 {
-            return Named::Objects(vec![name.resolve(depth, &self.session)]);
-        }
-        let mut found = Vec::new();
-        for schema in self.search_path() {
-            let mut parts = schema.map_or_else(Vec::new, |schema| schema.parts().to_vec());
-            parts.extend(name.parts().iter().cloned());
-            let candidate = ObjectName::new(parts).unwrap_or_else(|| name.clone());
-            if !found.contains(&candidate) {
-                found.push(candidate);
-            }
-        }
-        Named::Objects(found)
-    }
-
-    /// The schemas in which a name without one is looked for; `None` is one that is not known.
-    fn search_path(&self) -> Vec<Option<ObjectName>> {
-        let session = &self.session;
-        let in_database = |schema: &str| {
-            let database = session.database.clone()?;
-            ObjectName::new(vec![database, schema.to_owned()])
-        };
-        let current = || session.schema.as_deref().and_then(in_database);
-        let Some(path) = &session.search_path else {
-            let current = current();
-            // Which schema is current is not known: adding another would not make it known.
-            let public = current.is_some().then(|| in_database("PUBLIC"));
-            return std::iter::once(current).chain(public).collect();
-        };
-        let entries = path.iter().map(|entry| {
-            let entry = entry.trim();
-            if entry.eq_ignore_ascii_case("$current") {
-                return current();
-            }
-            if entry.eq_ignore_ascii_case("$public") {
-                return in_database("PUBLIC");
-            }
-            let name = ObjectName::parse(entry)?;
-            let name = name.resolve(ObjectKind::Schema.depth(), session);
-            (name.parts().len() == ObjectKind::Schema.depth()).then_some(name)
-        });
-        let entries: Vec<_> = entries.collect();
-        if entries.is_empty() {
-            vec![None]
-        } else {
-            entries
-        }
+        Named::Objects(name.candidates(&self.session))
     }
 
     /// Leaves out the candidates that another, known one comes before, and those that do not exist.
