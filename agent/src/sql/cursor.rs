@@ -126,6 +126,19 @@ impl<'c> Scope<'c> {
         name.resolve(kind.depth(), self.session)
     }
 
+    /// Resolves a name of at most `depth` parts; one of more is not the name of such an object.
+    pub(super) fn resolve_whole(
+        self,
+        depth: usize,
+        name: &ObjectName,
+    ) -> Result<ObjectName, Obscurity> {
+        if name.parts().len() > depth {
+            let parts = name.parts().len();
+            return Err(Obscurity::Form(format!("a name of {parts} parts")));
+        }
+        Ok(name.resolve(depth, self.session))
+    }
+
     /// Everything that a name in a query can mean.
     pub(super) fn candidates(self, kind: ObjectKind, name: &ObjectName) -> Vec<ObjectName> {
         if kind.depth() == 3 {
@@ -232,7 +245,7 @@ impl<'s> Cursor<'s> {
         scope: Scope<'_>,
     ) -> Result<ObjectName, Obscurity> {
         let name = self.raw_name(scope)?;
-        Ok(scope.resolve(kind, &name))
+        scope.resolve_whole(kind.depth(), &name)
     }
 
     /// Reads a name as it is written: `a.b.c`, `db..t`, `IDENTIFIER('a.b')`, `IDENTIFIER($v)`.

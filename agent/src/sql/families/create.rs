@@ -90,7 +90,7 @@ pub(super) fn name(
         "DATABASE ROLE" => 2,
         _ => object.kind.depth(),
     };
-    Ok(name.resolve(depth, scope.session))
+    scope.resolve_whole(depth, &name)
 }
 
 /// Adds an effect on an object, and `admin` where its type asks for it.
