@@ -4,8 +4,19 @@
 //! us is refused, and its chunk links are taken out; only then can it be released.
 #![forbid(unsafe_code)]
 
+pub mod arrow;
+pub mod column;
+pub mod content;
+pub mod detect;
+pub mod json;
+pub mod key;
 pub mod labels;
+pub mod leaves;
+pub mod masks;
+pub mod method;
+pub mod plan;
 mod proof;
+pub mod rows;
 
 pub use proof::{Key, Masked, MaskedBody};
 

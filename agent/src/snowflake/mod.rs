@@ -21,6 +21,7 @@ pub mod renew;
 pub mod request;
 pub mod result;
 pub mod route;
+pub mod rowtype;
 pub mod settings;
 
 pub use envelope::AnswerError;

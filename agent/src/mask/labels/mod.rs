@@ -6,6 +6,8 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::detect::{Confidence, Detector};
+use super::method::{DateRule, Method, Rule};
 use crate::sql::ObjectName;
 use crate::sql::facts::Column;
 
@@ -32,15 +34,40 @@ pub struct Labels {
     /// Patterns by the column that they name, and those that do not name one.
     by_column: HashMap<String, Vec<usize>>,
     any_column: Vec<usize>,
+    detection: Detection,
+    strict: bool,
 }
 
 /// What the file says of a label besides its columns.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Label {
     /// Of two labels on one column the higher decides about the method.
-    pub rank: Option<i64>,
+    pub rank: i64,
     /// What masking does to its values.
-    pub method: Option<String>,
+    pub rule: Rule,
+    /// What finds its values by their looks.
+    pub detectors: Vec<&'static Detector>,
+}
+
+/// When content is believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Detection {
+    /// A find that is less sure is none.
+    pub confidence: Confidence,
+    /// In percent of the values that vote: from here on the whole column is masked.
+    pub share: u8,
+    /// How many values vote.
+    pub sample: usize,
+}
+
+impl Default for Detection {
+    fn default() -> Self {
+        Self {
+            confidence: 60,
+            share: 20,
+            sample: 200,
+        }
+    }
 }
 
 /// Something that is wrong with the file, at a byte offset.
@@ -72,6 +99,18 @@ impl Labels {
         }
         reader.findings.sort_by_key(|finding| finding.offset);
         Err(reader.findings)
+    }
+
+    /// When content is believed.
+    #[must_use]
+    pub const fn detection(&self) -> &Detection {
+        &self.detection
+    }
+
+    /// True if a result of unknown origin is refused where it would be masked.
+    #[must_use]
+    pub const fn is_strict(&self) -> bool {
+        self.strict
     }
 
     /// True if no column has a label.
@@ -296,8 +335,8 @@ impl Reader {
                     has_columns = true;
                     columns = self.columns(value);
                 }
-                "method" => label.method = self.method(value),
-                "rank" => label.rank = self.rank(&value),
+                "method" => label.rule.method = self.method(value),
+                "rank" => label.rank = self.rank(&value).unwrap_or_default(),
                 unknown => {
                     let hint = suggestion(unknown, &KEYS);
                     self.wrong(&key.span(), format!("unknown key `{unknown}`{hint}"));
@@ -353,14 +392,23 @@ impl Reader {
             .collect()
     }
 
-    fn method(&mut self, value: Spanned<DeValue<'_>>) -> Option<String> {
-        let method = self.text("method", value)?;
-        if !METHODS.contains(&method.get_ref().as_str()) {
-            let hint = suggestion(method.get_ref(), &METHODS);
-            let message = format!("unknown method `{}`{hint}", method.get_ref());
-            self.wrong(&method.span(), message);
+    fn method(&mut self, value: Spanned<DeValue<'_>>) -> Method {
+        let Some(method) = self.text("method", value) else {
+            return Method::Redact;
+        };
+        match method.get_ref().as_str() {
+            "null" => Method::Null,
+            "redact" => Method::Redact,
+            "hash" => Method::Hash,
+            "format-preserving" => Method::FormatPreserving,
+            "partial" => Method::Partial { first: 0, last: 4 },
+            "generalise" => Method::Date(DateRule::Year),
+            unknown => {
+                let hint = suggestion(unknown, &METHODS);
+                self.wrong(&method.span(), format!("unknown method `{unknown}`{hint}"));
+                Method::Redact
+            }
         }
-        Some(method.into_inner())
     }
 
     fn rank(&mut self, value: &Spanned<DeValue<'_>>) -> Option<i64> {

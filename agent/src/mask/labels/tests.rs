@@ -1,6 +1,7 @@
 //! What labels promise.
 
 use super::Labels;
+use crate::mask::method::Method;
 use crate::sql::ObjectName;
 use crate::sql::facts::Column;
 
@@ -55,10 +56,7 @@ fn a_column_carries_the_labels_of_the_patterns_that_it_fits() {
         assert_eq!(found, expected, "{account} {table} {name:?}");
     }
     let (_, card) = labels.iter().next().unwrap();
-    assert_eq!(
-        (card.rank, card.method.as_deref()),
-        (Some(3), Some("redact"))
-    );
+    assert_eq!((card.rank, &card.rule.method), (3, &Method::Redact));
 }
 
 #[test]

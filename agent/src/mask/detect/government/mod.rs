@@ -1,0 +1,5 @@
+//! Numbers that US authorities give.
+
+use super::Detector;
+
+pub static ALL: &[&Detector] = &[];

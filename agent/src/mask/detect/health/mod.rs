@@ -1,0 +1,5 @@
+//! Numbers of health care.
+
+use super::Detector;
+
+pub static ALL: &[&Detector] = &[];

@@ -1,0 +1,5 @@
+//! Addresses of machines.
+
+use super::Detector;
+
+pub static ALL: &[&Detector] = &[];

@@ -1,0 +1,5 @@
+//! Keys, tokens and passwords.
+
+use super::Detector;
+
+pub static ALL: &[&Detector] = &[];

@@ -1,0 +1,96 @@
+//! The rows of a result on their way through a plan: inline, and chunk by chunk.
+//!
+//! Bytes go in and bytes come out; nothing here waits or reads a clock. What cannot be read is
+//! refused: bytes that were given out before are masked, and the rest does not follow.
+
+use std::sync::Arc;
+
+use super::column::Tally;
+use super::plan::Plan;
+use super::{arrow, json};
+
+/// Why rows may not leave.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RowsError {
+    #[error("the rows are not gzip data, or it is broken")]
+    Gzip,
+    #[error("the rows are malformed: {0}")]
+    Malformed(&'static str),
+    #[error("a row has another number of cells than the result has columns")]
+    Shape,
+    #[error("a row or record batch is larger than {0} bytes; raise `limits.row_bytes_max`")]
+    TooLarge(usize),
+    #[error("the Arrow schema is not the one that the answer announced: {0}")]
+    Schema(String),
+}
+
+/// How the rows of a result are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    Json,
+    Arrow,
+}
+
+/// A chunk on its way, compressed or not as its first bytes say.
+///
+/// Memory: the largest row (JSON) or record batch (Arrow) of the chunk, at most `bytes_max`, as it
+/// came and as it goes, besides the rows that vote.
+#[derive(Debug)]
+pub struct Chunk {
+    inner: Inner,
+}
+
+#[derive(Debug)]
+enum Inner {
+    Json(json::Stream),
+    Arrow(arrow::Stream),
+}
+
+impl Chunk {
+    #[must_use]
+    pub const fn new(plan: Arc<Plan>, format: Format, bytes_max: usize) -> Self {
+        let inner = match format {
+            Format::Json => Inner::Json(json::Stream::new(plan, bytes_max)),
+            Format::Arrow => Inner::Arrow(arrow::Stream::new(plan, bytes_max)),
+        };
+        Self { inner }
+    }
+
+    /// Takes the next bytes; what can go out is appended to `output`, not compressed.
+    ///
+    /// # Errors
+    /// The chunk is not what it should be: nothing more of it may be given out.
+    pub fn push(&mut self, bytes: &[u8], output: &mut Vec<u8>) -> Result<(), RowsError> {
+        match &mut self.inner {
+            Inner::Json(stream) => stream.push(bytes, output),
+            Inner::Arrow(stream) => stream.push(bytes, output),
+        }
+    }
+
+    /// Ends the chunk: what is left is appended to `output`.
+    ///
+    /// # Errors
+    /// The chunk was cut.
+    pub fn finish(self, output: &mut Vec<u8>) -> Result<Tally, RowsError> {
+        match self.inner {
+            Inner::Json(stream) => stream.finish(output),
+            Inner::Arrow(stream) => stream.finish(output),
+        }
+    }
+}
+
+/// Masks the value of `rowset`: a JSON array of rows.
+///
+/// # Errors
+/// It is not that.
+pub fn rowset(plan: &Plan, json: &[u8], tally: &mut Tally) -> Result<Vec<u8>, RowsError> {
+    json::rowset(plan, json, tally)
+}
+
+/// Masks the value of `rowsetBase64`: a JSON string of an Arrow stream in base64.
+///
+/// # Errors
+/// It is not that.
+pub fn rowset_base64(plan: &Plan, json: &[u8], tally: &mut Tally) -> Result<Vec<u8>, RowsError> {
+    arrow::rowset_base64(plan, json, tally)
+}
