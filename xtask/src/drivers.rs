@@ -110,6 +110,11 @@ pub(crate) fn install(target: &Path, which: &[Driver]) -> Result<()> {
     Ok(())
 }
 
+/// Makes a virtual environment with these packages, unless it is there.
+pub(crate) fn install_venv(home: &Path, packages: &[&str]) -> Result<()> {
+    stamped(home, &format!("{packages:?}\n"), || venv(home, packages))
+}
+
 /// Does the work unless its stamp is there, and leaves the stamp last.
 fn stamped(home: &Path, wanted: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
     let stamp = home.join(".installed");

@@ -13,9 +13,11 @@ mod build_ebpf;
 mod ci;
 mod demo;
 mod deny;
+mod detect_report;
 mod drivers;
 mod facts_report;
 mod fuzz;
+mod presidio;
 mod setup;
 mod shell;
 mod test;
@@ -50,6 +52,8 @@ enum Task {
         #[arg(long, hide = true)]
         prepared: bool,
     },
+    /// Tells how much detectors find in labelled sets, and how much of it is right
+    DetectReport(detect_report::Options),
     /// Tells what share of the statements in these files gets the right effects, and which do not
     FactsReport(facts_report::Options),
     /// Runs every test, as root where a test needs it
@@ -71,6 +75,7 @@ fn main() -> ExitCode {
         Task::Setup { check: true } => setup::check(),
         Task::BuildEbpf => build_ebpf::run(),
         Task::Bench(options) => bench::run(&options),
+        Task::DetectReport(options) => detect_report::run(&options),
         Task::FactsReport(options) => facts_report::run(&options),
         Task::Demo { prepared } => demo::run(prepared),
         Task::Test { filter } => test::run(filter.as_deref()),

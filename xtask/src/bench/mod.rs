@@ -7,6 +7,7 @@
 
 mod cell;
 mod host;
+mod mask;
 mod measure;
 mod order;
 mod policy;
@@ -54,14 +55,18 @@ pub(crate) struct Options {
 /// What is measured without a driver, a kernel or root.
 #[derive(Debug, Subcommand)]
 enum Alone {
+    /// Measures the masking of rows alone
+    Mask,
     /// Measures analysis and decisions alone
     Policy(policy::Options),
 }
 
 /// Sets up, builds the release binary, becomes root, and measures.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    if let Some(Alone::Policy(options)) = &options.alone {
-        return policy::run(options);
+    match &options.alone {
+        Some(Alone::Mask) => return mask::run(),
+        Some(Alone::Policy(options)) => return policy::run(options),
+        None => {}
     }
     if !options.prepared {
         return Err(prepare()?);
