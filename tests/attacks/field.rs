@@ -43,6 +43,7 @@ impl Field {
             default_credential: "c",
             workloads: "",
             policy: "",
+            labels: "",
             scope: "",
             more: "",
         };

@@ -90,7 +90,9 @@ fn hold(
     let more = format!("[limits]\nhold_poll = \"{}s\"", poll.as_secs());
     let rules = Rules {
         policy: POLICY,
+        labels: "",
         more: &more,
+        warehouse: "",
     };
     let stage = Stage::new(name, drivers, rules);
     let direct: BTreeMap<_, _> = drivers

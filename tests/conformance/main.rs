@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod held;
 #[cfg(test)]
+mod masked;
+#[cfg(test)]
 mod suite;
 
 #[cfg(test)]

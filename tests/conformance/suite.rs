@@ -63,12 +63,17 @@ pub(crate) struct Stage {
 #[derive(Clone, Copy)]
 pub(crate) struct Rules<'a> {
     pub(crate) policy: &'a str,
+    pub(crate) labels: &'a str,
     pub(crate) more: &'a str,
+    /// Further lines of the stand-in's configuration.
+    pub(crate) warehouse: &'a str,
 }
 
 const EVERYTHING: Rules<'_> = Rules {
     policy: "@id(\"everything\")\npermit (principal, action, resource);",
+    labels: "",
     more: "",
+    warehouse: "",
 };
 
 impl Stage {
@@ -83,8 +88,9 @@ impl Stage {
         }
         let mut environment = Environment::new(name).unwrap();
         let config = format!(
-            "seed_files = [{:?}]\n[[user]]\nname = \"ANALYST\"\npassword = \"{PASSWORD}\"\n",
-            layout::tests().join("warehouse/demo.sql")
+            "seed_files = [{:?}]\n{}\n[[user]]\nname = \"ANALYST\"\npassword = \"{PASSWORD}\"\n",
+            layout::tests().join("warehouse/demo.sql"),
+            rules.warehouse
         );
         let warehouse = Warehouse::start(&environment, &config).unwrap();
         let daemon = start_daemon(&environment, &warehouse, rules);
@@ -144,6 +150,7 @@ fn start_daemon(environment: &Environment, warehouse: &Warehouse, rules: Rules<'
         default_credential: "analyst",
         workloads: "",
         policy: rules.policy,
+        labels: rules.labels,
         scope: "",
         more: rules.more,
     };
@@ -179,4 +186,4 @@ fn source(file: &str) -> PathBuf {
 const BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// Above the limit that `run.py` itself has.
-const SUITE_LIMIT: Duration = Duration::from_secs(330);
+pub(crate) const SUITE_LIMIT: Duration = Duration::from_secs(330);

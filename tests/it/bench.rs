@@ -21,6 +21,8 @@ pub(crate) struct Plan<'a> {
     /// `[[credential]]` tables; by default the password of the stand-in's one user.
     pub(crate) credentials: Option<&'a str>,
     pub(crate) policy: &'a str,
+    /// `labels.toml`; empty for none.
+    pub(crate) labels: &'a str,
     /// Further lines of the scope.
     pub(crate) scope: &'a str,
     /// Further tables.
@@ -35,6 +37,7 @@ impl Default for Plan<'_> {
             warehouse: "",
             credentials: None,
             policy: ALLOW_ALL,
+            labels: "",
             scope: "",
             more: "",
             variables: &[],
@@ -87,6 +90,7 @@ impl Bench {
             default_credential: "c",
             workloads: &workloads,
             policy: plan.policy,
+            labels: plan.labels,
             scope: plan.scope,
             more: plan.more,
         };

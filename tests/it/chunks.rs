@@ -11,6 +11,7 @@ const CHUNKED: Plan<'_> = Plan {
     warehouse: "inline_rows = 100\nchunk_rows = 2000",
     credentials: None,
     policy: crate::bench::ALLOW_ALL,
+    labels: "",
     scope: "",
     more: "[limits]\nupstream_timeout = \"3s\"",
 };

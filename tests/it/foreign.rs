@@ -51,6 +51,7 @@ const CHUNKED: Plan<'_> = Plan {
     warehouse: "inline_rows = 100\nchunk_rows = 1000",
     credentials: None,
     policy: crate::bench::ALLOW_ALL,
+    labels: "",
     scope: "",
     more: "",
 };

@@ -10,6 +10,7 @@ const QUICK: Plan<'_> = Plan {
     warehouse: "",
     credentials: None,
     policy: crate::bench::ALLOW_ALL,
+    labels: "",
     scope: "",
 };
 

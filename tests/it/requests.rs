@@ -11,6 +11,7 @@ const SMALL: Plan<'_> = Plan {
     warehouse: "",
     credentials: None,
     policy: crate::bench::ALLOW_ALL,
+    labels: "",
     scope: "",
 };
 

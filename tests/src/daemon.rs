@@ -72,6 +72,8 @@ pub struct Setup<'a> {
     pub workloads: &'a str,
     /// The policy set, in Cedar.
     pub policy: &'a str,
+    /// What is protected, as `labels.toml`; empty for no such file.
+    pub labels: &'a str,
     /// Further lines of the scope, as TOML.
     pub scope: &'a str,
     /// Further tables, as TOML.
@@ -226,6 +228,10 @@ fn write_files(
     }
     let policy = files.policies.join("policy.cedar");
     fs::write(&policy, setup.policy).context("cannot write the policy")?;
+    if !setup.labels.is_empty() {
+        let labels = files.policies.join("labels.toml");
+        fs::write(&labels, setup.labels).context("cannot write the labels")?;
+    }
     let text = config(environment, &warehouse.certificate(), files, setup);
     fs::write(&files.config, text).context("cannot write the configuration")
 }

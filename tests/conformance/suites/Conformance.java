@@ -48,7 +48,7 @@ public final class Conformance {
 
   private void runAll() {
     report("connect", this::connect);
-    for (String name : List.of("scalars", "nulls", "unicode", "seed", "empty", "context", "show")) {
+    for (String name : List.of("scalars", "nulls", "unicode", "seed", "empty", "context", "show", "protected")) {
       report(name, () -> query(name));
     }
     report("large", this::large);

@@ -48,7 +48,7 @@ const query = async (name, options = {}) => {
 
 const suite = {
   connect: () => new Promise((resolve, reject) => connection.connect((error) => (error ? reject(error) : resolve({})))),
-  ...Object.fromEntries(['scalars', 'nulls', 'unicode', 'seed', 'empty', 'context', 'show'].map((n) => [n, () => query(n)])),
+  ...Object.fromEntries(['scalars', 'nulls', 'unicode', 'seed', 'empty', 'context', 'show', 'protected'].map((n) => [n, () => query(n)])),
   large: async () => {
     const found = await query('large');
     return { ...found, rows: digest(found.rows) };

@@ -114,7 +114,7 @@ def main() -> None:
         }
 
     report("connect", connect, error_of)
-    for name in ("scalars", "nulls", "unicode", "seed", "empty", "context", "show"):
+    for name in ("scalars", "nulls", "unicode", "seed", "empty", "context", "show", "protected"):
         report(name, lambda name=name: query(name), error_of)
     report("large", lambda: query("large", shrink=True), error_of)
     report("dml", dml, error_of)

@@ -55,6 +55,7 @@ impl Host {
             default_credential: "bench",
             workloads: &workload,
             policy: include_str!("policy.cedar"),
+            labels: "",
             scope: "",
             more: "",
         };

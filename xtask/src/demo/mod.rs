@@ -55,6 +55,7 @@ fn show() -> Result<()> {
         default_credential: "reporting",
         workloads: &workloads(&environment),
         policy: include_str!("policy.cedar"),
+        labels: "",
         scope: "",
         more: "",
     };

@@ -40,7 +40,7 @@ async fn main() -> std::result::Result<(), Box<dyn Error>> {
         return Ok(());
     }
     for name in [
-        "scalars", "nulls", "unicode", "seed", "empty", "context", "show",
+        "scalars", "nulls", "unicode", "seed", "empty", "context", "show", "protected",
     ] {
         report(name, suite.query(name).await);
     }
