@@ -37,11 +37,13 @@ pub struct Cells<'p> {
 }
 
 impl<'p> Cells<'p> {
+    /// `content` is the plan's, unless the column has detectors of its own.
     #[must_use]
-    pub const fn new(column: &'p Column, content: &'p Content) -> Self {
+    pub fn new(column: &'p Column, content: &'p Content) -> Self {
+        let own = column.cleared.as_ref().map(|cleared| &*cleared.content);
         Self {
             column,
-            content,
+            content: own.unwrap_or(content),
             voted: None,
             count: BTreeMap::new(),
             found: Vec::new(),

@@ -14,6 +14,7 @@ pub mod labels;
 pub mod leaves;
 pub mod masks;
 pub mod method;
+pub mod outputs;
 pub mod plan;
 mod proof;
 pub mod rows;

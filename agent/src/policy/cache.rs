@@ -114,6 +114,7 @@ fn statement(policies: &PolicySet, facts: &Facts, digest: &mut Digest) {
         obscurity,
         file_transfer,
         // Others look at these before and after policy.
+        parts: _,
         missing: _,
         session_changes: _,
         named_results: _,

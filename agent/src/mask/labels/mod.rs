@@ -153,6 +153,36 @@ impl Labels {
             .collect()
     }
 
+    /// The labels that some column of the account may carry.
+    #[must_use]
+    pub fn patterned(&self, account: &str) -> BTreeSet<&str> {
+        let patterns = self.patterns.iter();
+        patterns
+            .filter(|it| it.account.as_ref().is_none_or(|part| part.fits(account)))
+            .map(|it| it.label.as_str())
+            .collect()
+    }
+
+    /// The labels that a column of this name would carry in one of these tables, or in any without
+    /// them.
+    #[must_use]
+    pub fn of_name(
+        &self,
+        account: &str,
+        name: &str,
+        tables: &mut dyn Iterator<Item = &ObjectName>,
+    ) -> BTreeSet<&str> {
+        let name = name.to_uppercase();
+        let tables: Vec<&ObjectName> = tables.collect();
+        let patterns = self.patterns.iter();
+        patterns
+            .filter(|it| it.column.fits(&name))
+            .filter(|it| it.account.as_ref().is_none_or(|part| part.fits(account)))
+            .filter(|it| tables.is_empty() || tables.iter().any(|table| it.fits(account, table)))
+            .map(|it| it.label.as_str())
+            .collect()
+    }
+
     fn add(&mut self, pattern: Pattern) {
         let at = self.patterns.len();
         match &pattern.column {
