@@ -79,6 +79,33 @@ impl<'a> Origin<'a> {
         }
     }
 
+    /// What may be said of the result when its statement is not at hand: a column of what may be a
+    /// view is then of unknown origin.
+    #[must_use]
+    pub fn lasting(&self) -> Option<Lineage> {
+        let outputs = match self.lineage? {
+            Lineage::Columns(outputs) => outputs,
+            other @ (Lineage::NoData | Lineage::Unknown(_)) => return Some(other.clone()),
+        };
+        let outputs = outputs.iter().map(|output| {
+            let of_view = match &output.sources {
+                Sources::Unknown(_) => None,
+                Sources::Known(sources) => sources
+                    .iter()
+                    .find(|source| is_opaque(self.facts, &source.table)),
+            };
+            let sources = match of_view {
+                Some(source) => Sources::Unknown(unread(&source.table)),
+                None => output.sources.clone(),
+            };
+            Output {
+                name: output.name.clone(),
+                sources,
+            }
+        });
+        Some(Lineage::Columns(outputs.collect()))
+    }
+
     /// The columns, where it is known what they are.
     pub(super) fn outputs(&self) -> Option<&'a [Output]> {
         match self.lineage {
@@ -229,8 +256,7 @@ fn of_source<'a>(
 ) {
     let table = &source.table;
     if is_opaque(origin.facts, table) {
-        let why = || format!("what `{table}` reads is not known");
-        carried.unknown.get_or_insert_with(why);
+        carried.unknown.get_or_insert_with(|| unread(table));
         carried.add(scope.labels.patterned(scope.account), None);
     }
     let labels = scope.labels.of(scope.account, source);
@@ -296,6 +322,10 @@ fn is_bounded(origin: Origin<'_>) -> bool {
 fn is_opaque(facts: Option<&Facts>, table: &ObjectName) -> bool {
     !is_system(table)
         && (table.parts().len() < 3 || facts.is_none_or(|it| it.missing.contains(table)))
+}
+
+fn unread(table: &ObjectName) -> String {
+    format!("what `{table}` reads is not known")
 }
 
 /// Snowflake's own views, which nobody can replace by a view of theirs.
