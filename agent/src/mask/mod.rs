@@ -17,6 +17,7 @@ pub mod method;
 pub mod plan;
 mod proof;
 pub mod rows;
+pub mod shown;
 
 pub use proof::{Key, Masked, MaskedBody};
 
