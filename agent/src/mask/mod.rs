@@ -8,6 +8,7 @@ pub mod arrow;
 pub mod column;
 pub mod content;
 pub mod detect;
+mod gzip;
 pub mod json;
 pub mod key;
 pub mod labels;
