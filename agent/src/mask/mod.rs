@@ -8,6 +8,7 @@ pub mod arrow;
 pub mod column;
 pub mod content;
 pub mod detect;
+mod gzip;
 pub mod json;
 pub mod key;
 pub mod labels;
@@ -18,6 +19,7 @@ pub mod outputs;
 pub mod plan;
 mod proof;
 pub mod rows;
+pub mod shown;
 
 pub use proof::{Key, Masked, MaskedBody};
 

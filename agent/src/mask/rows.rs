@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::column::Tally;
+use super::gzip::{Gunzip, MAGIC};
 use super::plan::Plan;
 use super::{arrow, json};
 
@@ -31,13 +32,18 @@ pub enum Format {
     Arrow,
 }
 
-/// A chunk on its way, compressed or not as its first bytes say.
+/// A chunk on its way, compressed or not as its first bytes say: neither rows in JSON nor an Arrow
+/// stream can begin like gzip.
 ///
 /// Memory: the largest row (JSON) or record batch (Arrow) of the chunk, at most `bytes_max`, as it
-/// came and as it goes, besides the rows that vote.
+/// came and as it goes, besides the rows that vote. What goes out is not compressed, so a piece of n
+/// bytes can append some thousand times n: the caller pushes small pieces.
 #[derive(Debug)]
 pub struct Chunk {
     inner: Inner,
+    packing: Packing,
+    must_be_gzip: bool,
+    is_refused: bool,
 }
 
 #[derive(Debug)]
@@ -46,14 +52,44 @@ enum Inner {
     Arrow(arrow::Stream),
 }
 
+impl Inner {
+    fn push(&mut self, bytes: &[u8], output: &mut Vec<u8>) -> Result<(), RowsError> {
+        match self {
+            Self::Json(stream) => stream.push(bytes, output),
+            Self::Arrow(stream) => stream.push(bytes, output),
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Packing {
+    Start,
+    /// The first byte was that of gzip, and there was no second.
+    Perhaps,
+    Plain,
+    Gzip(Box<Gunzip>),
+}
+
 impl Chunk {
     #[must_use]
-    pub const fn new(plan: Arc<Plan>, format: Format, bytes_max: usize) -> Self {
+    pub fn new(plan: Arc<Plan>, format: Format, bytes_max: usize) -> Self {
         let inner = match format {
             Format::Json => Inner::Json(json::Stream::new(plan, bytes_max)),
             Format::Arrow => Inner::Arrow(arrow::Stream::new(plan, bytes_max)),
         };
-        Self { inner }
+        Self {
+            inner,
+            packing: Packing::Start,
+            must_be_gzip: false,
+            is_refused: false,
+        }
+    }
+
+    /// Of a chunk that comes with `Content-Encoding: gzip`: anything else is refused.
+    #[must_use]
+    pub fn must_be_gzip(mut self) -> Self {
+        self.must_be_gzip = true;
+        self
     }
 
     /// Takes the next bytes; what can go out is appended to `output`, not compressed.
@@ -61,10 +97,12 @@ impl Chunk {
     /// # Errors
     /// The chunk is not what it should be: nothing more of it may be given out.
     pub fn push(&mut self, bytes: &[u8], output: &mut Vec<u8>) -> Result<(), RowsError> {
-        match &mut self.inner {
-            Inner::Json(stream) => stream.push(bytes, output),
-            Inner::Arrow(stream) => stream.push(bytes, output),
+        if self.is_refused {
+            return Err(RowsError::Malformed(REFUSED));
         }
+        let pushed = self.unpack(bytes, output);
+        self.is_refused = pushed.is_err();
+        pushed
     }
 
     /// Ends the chunk: what is left is appended to `output`.
@@ -72,9 +110,47 @@ impl Chunk {
     /// # Errors
     /// The chunk was cut.
     pub fn finish(self, output: &mut Vec<u8>) -> Result<Tally, RowsError> {
+        if self.is_refused {
+            return Err(RowsError::Malformed(REFUSED));
+        }
+        match &self.packing {
+            Packing::Start if self.must_be_gzip => return Err(RowsError::Gzip),
+            Packing::Perhaps => return Err(RowsError::Gzip),
+            Packing::Start | Packing::Plain => {}
+            Packing::Gzip(gunzip) => gunzip.finish()?,
+        }
         match self.inner {
             Inner::Json(stream) => stream.finish(output),
             Inner::Arrow(stream) => stream.finish(output),
+        }
+    }
+
+    fn unpack(&mut self, bytes: &[u8], output: &mut Vec<u8>) -> Result<(), RowsError> {
+        let Some(first) = bytes.first() else {
+            return Ok(());
+        };
+        match self.packing {
+            Packing::Start if *first == MAGIC[0] && bytes.len() == 1 => {
+                self.packing = Packing::Perhaps;
+                return Ok(());
+            }
+            Packing::Start if bytes.starts_with(&MAGIC) => {
+                self.packing = Packing::Gzip(Box::new(Gunzip::new()));
+            }
+            Packing::Start if self.must_be_gzip => return Err(RowsError::Gzip),
+            Packing::Start => self.packing = Packing::Plain,
+            Packing::Perhaps => {
+                let mut gunzip = Gunzip::new();
+                // What begins with half of it is nothing else either.
+                gunzip.push(&MAGIC[..1], &mut |_| Ok(()))?;
+                self.packing = Packing::Gzip(Box::new(gunzip));
+            }
+            Packing::Plain | Packing::Gzip(_) => {}
+        }
+        let inner = &mut self.inner;
+        match &mut self.packing {
+            Packing::Gzip(gunzip) => gunzip.push(bytes, &mut |bytes| inner.push(bytes, output)),
+            Packing::Plain | Packing::Start | Packing::Perhaps => inner.push(bytes, output),
         }
     }
 }
@@ -94,3 +170,5 @@ pub fn rowset(plan: &Plan, json: &[u8], tally: &mut Tally) -> Result<Vec<u8>, Ro
 pub fn rowset_base64(plan: &Plan, json: &[u8], tally: &mut Tally) -> Result<Vec<u8>, RowsError> {
     arrow::rowset_base64(plan, json, tally)
 }
+
+const REFUSED: &str = "they were refused before";
