@@ -11,8 +11,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
+use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
+use zeroize::Zeroizing;
 
 use crate::access::Desk;
 use crate::access::notify::{self, Notifier, NotifyError};
@@ -24,6 +26,8 @@ use crate::credential::Credentials;
 use crate::identity::Identifier;
 use crate::kernel::Kernel;
 use crate::kernel::metrics::KernelMetrics;
+use crate::mask::key::MasterKey;
+use crate::mask::masks::Masker;
 use crate::policy;
 use crate::proxy::{self, Listeners, Services};
 use crate::record::Recorder;
@@ -122,6 +126,7 @@ struct Parts {
     terminator: Terminator,
     recorder: Recorder,
     policies: policy::Store,
+    masker: Masker,
     analyst: Analyst,
     credentials: Credentials,
     upstream: Upstream,
@@ -152,6 +157,7 @@ impl Parts {
             terminator: Terminator::new(Arc::new(authority), config.limits.hello_timeout)?,
             recorder,
             policies: policy::Store::open(&config.policy.dir).context("loading the policies")?,
+            masker: Masker::new(master_key()?),
             analyst: Analyst::new().context("starting statement analysis")?,
             credentials,
             upstream: Upstream::new(connector, &config.limits, Some(upstream_metrics)),
@@ -168,6 +174,7 @@ impl Parts {
             terminator: self.terminator,
             recorder: self.recorder,
             policies: self.policies,
+            masker: self.masker,
             analyst: self.analyst,
             desk,
             credentials: self.credentials,
@@ -180,6 +187,14 @@ impl Parts {
             config,
         }
     }
+}
+
+/// A key of this start alone: what it hashes cannot be joined with what another start hashed.
+fn master_key() -> Result<MasterKey> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    let filled = SystemRandom::new().fill(&mut *bytes);
+    filled.map_err(|_unspecified| anyhow!("no randomness for the masking key"))?;
+    Ok(MasterKey::new(bytes))
 }
 
 fn accept(

@@ -106,6 +106,45 @@ impl<'a> Origin<'a> {
         Some(Lineage::Columns(outputs.collect()))
     }
 
+    pub(super) const fn facts(&self) -> Option<&'a Facts> {
+        self.facts
+    }
+
+    /// Whether the statement can have met values of labelled columns that are masked.
+    pub(super) fn touches_labels(&self, scope: &Scope<'a>) -> bool {
+        let hidden = |label: &&str| !(scope.unmasked)(label, None);
+        let Some(facts) = self.facts else {
+            return scope
+                .labels
+                .patterned(scope.account)
+                .iter()
+                .any(|it| hidden(it));
+        };
+        let mut columns = facts.columns.iter();
+        if columns.any(|column| {
+            scope
+                .labels
+                .of(scope.account, column)
+                .iter()
+                .any(|it| hidden(it))
+        }) {
+            return true;
+        }
+        let reads_results = !facts.named_results.is_empty() || facts.uses_last_query_id;
+        let is_code = |effect: &Effect| matches!(effect, Effect::Execute | Effect::Opaque);
+        let may_be_anything = reads_results
+            || facts.effects.iter().any(is_code)
+            || touched(facts)
+                .into_iter()
+                .any(|it| is_opaque(Some(facts), it));
+        may_be_anything
+            && scope
+                .labels
+                .patterned(scope.account)
+                .iter()
+                .any(|it| hidden(it))
+    }
+
     /// The columns, where it is known what they are.
     pub(super) fn outputs(&self) -> Option<&'a [Output]> {
         match self.lineage {

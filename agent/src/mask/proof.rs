@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use hyper::body::Incoming;
 
+use super::stream::{Sieve, Source};
+
 /// The right to open an [`crate::upstream::Unmasked`]; only this module's parent can make one.
 #[derive(Debug)]
 pub struct Key(());
@@ -28,6 +30,11 @@ pub enum MaskedBody {
         stream: Incoming,
         content_length: Option<u64>,
         gzip: bool,
+    },
+    /// A chunk that is masked as it comes.
+    Rows {
+        source: Source,
+        sieve: Sieve,
     },
 }
 

@@ -36,6 +36,8 @@ pub enum Reason {
     LimitReached,
     MasterExpired,
     NotExecuting,
+    /// Where the values of a column come from is not known, and the labels are strict.
+    OriginUnknown,
     RecorderFailed,
     RequestIdReused,
     ResultTooLarge,
@@ -80,6 +82,7 @@ impl Reason {
             Self::LimitReached => "limit_reached",
             Self::MasterExpired => "master_expired",
             Self::NotExecuting => "not_executing",
+            Self::OriginUnknown => "origin_unknown",
             Self::RecorderFailed => "recorder_failed",
             Self::RequestIdReused => "request_id_reused",
             Self::ResultTooLarge => "result_too_large",
@@ -205,6 +208,7 @@ impl Refusal {
             | Reason::ForeignToken
             | Reason::LimitReached
             | Reason::MasterExpired
+            | Reason::OriginUnknown
             | Reason::RecorderFailed
             | Reason::ResultTooLarge
             | Reason::SessionBusy

@@ -6,6 +6,7 @@
 
 mod keys;
 mod rows;
+pub(in crate::snowflake) mod texts;
 
 pub use self::rows::Rows;
 
