@@ -1,7 +1,6 @@
 //! Labels with their keys: everything that masking needs, made once per version of the policies.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::content::Content;
@@ -30,28 +29,27 @@ impl Masks {
     pub fn new(labels: &Labels, key: &MasterKey) -> Self {
         let mut by_label = BTreeMap::new();
         let (mut found, mut detected) = (Vec::new(), BTreeSet::new());
-        let mut rules = String::new();
+        let mut rules = blake3::Hasher::new();
         for (name, label) in labels.iter() {
             let name: Arc<str> = name.into();
             let rule = label.rule.clone();
-            // A `String` takes everything.
-            let _ = write!(rules, "{name} {} {rule:?};", label.rank);
+            rules.update(format!("{name} {} {rule:?};", label.rank).as_bytes());
             let masking = Masking::new(Arc::clone(&name), label.rank, rule, key.of(&name));
             let masking = Arc::new(masking);
             for detector in &label.detectors {
-                let _ = write!(rules, "{};", detector.name);
+                rules.update(format!("{};", detector.name).as_bytes());
                 found.push((*detector, Arc::clone(&masking)));
                 detected.insert(Arc::clone(&name));
             }
             by_label.insert(name, masking);
         }
-        let _ = write!(rules, "{:?}", labels.detection());
+        rules.update(format!("{:?}", labels.detection()).as_bytes());
         Self {
             by_label,
             content: Arc::new(Content::new(found, labels.detection().clone())),
             detected,
             without: Mutex::default(),
-            digest: *blake3::hash(rules.as_bytes()).as_bytes(),
+            digest: *rules.finalize().as_bytes(),
         }
     }
 

@@ -217,8 +217,8 @@ pub fn chunk(unmasked: Unmasked, plan: &Arc<Plan>, shape: ChunkShape) -> Result<
             }))
         }
         (_status, UnmaskedBody::Chunk { stream, .. }) => {
-            let (source, sieve) = stream::open(stream, plan, shape);
-            Ok(Masked::new(MaskedBody::Rows { source, sieve }))
+            let opened = stream::open(stream, plan, shape);
+            Ok(Masked::new(MaskedBody::Rows(Box::new(opened))))
         }
         (_status, UnmaskedBody::Json(_)) => Err(MaskError::Kind),
     }

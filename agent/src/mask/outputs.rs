@@ -118,7 +118,7 @@ impl<'a> Origin<'a> {
                 .labels
                 .patterned(scope.account)
                 .iter()
-                .any(|it| hidden(it));
+                .any(&hidden);
         };
         let mut columns = facts.columns.iter();
         if columns.any(|column| {
@@ -126,7 +126,7 @@ impl<'a> Origin<'a> {
                 .labels
                 .of(scope.account, column)
                 .iter()
-                .any(|it| hidden(it))
+                .any(hidden)
         }) {
             return true;
         }
@@ -142,7 +142,7 @@ impl<'a> Origin<'a> {
                 .labels
                 .patterned(scope.account)
                 .iter()
-                .any(|it| hidden(it))
+                .any(hidden)
     }
 
     /// The columns, where it is known what they are.

@@ -83,7 +83,8 @@ pub(super) fn masked(
 ) -> Response<ResponseBody> {
     let response = match masked.into_body() {
         // No length: the masked rows have another, and only the last piece says that all came.
-        MaskedBody::Rows { source, sieve } => {
+        MaskedBody::Rows(opened) => {
+            let (source, sieve) = *opened;
             let body = stream::begin(services, source, sieve, exchange);
             return binary(ResponseBody::Masked(body));
         }

@@ -184,8 +184,11 @@ fn make(
 struct Rights<'a> {
     policies: &'a PolicySet,
     question: crate::policy::Question<'a>,
-    known: RefCell<BTreeMap<(String, Option<ObjectName>), Option<Right>>>,
+    known: RefCell<Known>,
 }
+
+/// By label and table.
+type Known = BTreeMap<(String, Option<ObjectName>), Option<Right>>;
 
 impl Rights<'_> {
     fn may_see(&self, label: &str, table: Option<&ObjectName>) -> bool {

@@ -5,7 +5,6 @@
 //! every column counts as one of unknown origin.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::content::Content;
@@ -143,20 +142,18 @@ impl Plan {
     /// The same for plans that do the same: what was masked under one may go on under the other.
     #[must_use]
     pub fn digest(&self, masks: &Masks) -> [u8; 32] {
-        let mut text = format!("{:?}", self.cleared);
-        for column in &self.columns {
-            // A `String` takes everything.
-            let _ = match &column.treatment {
-                Treatment::Clear => write!(text, "clear"),
-                Treatment::Scan(hint) => write!(text, "scan {hint:?}"),
-                Treatment::Mask(masking) => write!(text, "mask {:?}", masking.label),
-            };
-            let labels = column.cleared.as_ref().map(|cleared| &cleared.labels);
-            let _ = write!(text, " {:?} {labels:?};", column.field);
-        }
         let mut hasher = blake3::Hasher::new();
         hasher.update(masks.digest());
-        hasher.update(text.as_bytes());
+        hasher.update(format!("{:?}", self.cleared).as_bytes());
+        for column in &self.columns {
+            let treatment = match &column.treatment {
+                Treatment::Clear => "clear".to_owned(),
+                Treatment::Scan(hint) => format!("scan {hint:?}"),
+                Treatment::Mask(masking) => format!("mask {:?}", masking.label),
+            };
+            let cleared = column.cleared.as_ref().map(|cleared| &cleared.labels);
+            hasher.update(format!("{:?} {treatment} {cleared:?};", column.field).as_bytes());
+        }
         *hasher.finalize().as_bytes()
     }
 }
