@@ -3,6 +3,7 @@
 //! A detector is a pattern that finds candidates cheaply, and a check that says how sure it is of
 //! one: a checksum, ranges that were never issued, words around it.
 
+pub mod checksum;
 pub mod contact;
 pub mod finance;
 pub mod government;
@@ -11,6 +12,8 @@ pub mod national;
 pub mod network;
 mod scan;
 pub mod secret;
+#[cfg(test)]
+mod testing;
 
 pub use scan::{Hint, Hit, Scanner};
 
