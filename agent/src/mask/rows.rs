@@ -172,3 +172,102 @@ pub fn rowset_base64(plan: &Plan, json: &[u8], tally: &mut Tally) -> Result<Vec<
 }
 
 const REFUSED: &str = "they were refused before";
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+    use crate::mask::plan::{Column, Treatment};
+    use crate::snowflake::rowtype;
+
+    const ROWS: &[u8] = b"[\"a\"],[null],\n[\"c\"]";
+
+    fn chunk() -> Chunk {
+        let fields = rowtype::parse(br#"[{"name":"A","type":"text"}]"#).unwrap();
+        let columns = fields.into_iter().map(|field| Column {
+            field,
+            treatment: Treatment::Clear,
+            labels: [].into(),
+            reason: None,
+        });
+        let plan = Plan {
+            columns: columns.collect(),
+            content: Arc::default(),
+        };
+        Chunk::new(Arc::new(plan), Format::Json, 1000)
+    }
+
+    fn gzip(data: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(data).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn read(mut chunk: Chunk, bytes: &[u8], step: usize) -> Result<(Vec<u8>, u64), RowsError> {
+        let mut output = Vec::new();
+        for piece in bytes.chunks(step) {
+            chunk.push(piece, &mut output)?;
+        }
+        let tally = chunk.finish(&mut output)?;
+        Ok((output, tally.rows))
+    }
+
+    #[test]
+    fn the_first_bytes_say_how_a_chunk_is_packed() {
+        let twice = [gzip(&ROWS[..7]), gzip(&ROWS[7..])].concat();
+        for step in 1..ROWS.len() {
+            for bytes in [ROWS, &gzip(ROWS), &twice] {
+                assert_eq!(read(chunk(), bytes, step), Ok((ROWS.to_vec(), 3)));
+            }
+            let packed = read(chunk().must_be_gzip(), &twice, step);
+            assert_eq!(packed, Ok((ROWS.to_vec(), 3)));
+            let plain = read(chunk().must_be_gzip(), ROWS, step);
+            assert_eq!(plain, Err(RowsError::Gzip));
+        }
+    }
+
+    #[test]
+    fn a_chunk_can_have_no_rows() {
+        assert_eq!(read(chunk(), b"", 1), Ok((vec![], 0)));
+        assert_eq!(read(chunk(), &gzip(b""), 1), Ok((vec![], 0)));
+        let nothing = read(chunk().must_be_gzip(), b"", 1);
+        assert_eq!(nothing, Err(RowsError::Gzip));
+    }
+
+    #[test]
+    fn a_chunk_that_is_cut_is_refused() {
+        let packed = gzip(ROWS);
+        for end in 1..packed.len() {
+            let cut = read(chunk(), &packed[..end], 5);
+            assert_eq!(cut, Err(RowsError::Gzip), "{end}");
+        }
+        let cut = gzip(&ROWS[..ROWS.len() - 1]);
+        let cut = read(chunk(), &cut, 5);
+        assert!(matches!(cut, Err(RowsError::Malformed(_))));
+    }
+
+    #[test]
+    fn a_row_that_unpacks_to_more_than_fits_is_refused_while_it_does() {
+        let bomb = gzip(&[&b"[\""[..], &vec![b'x'; 10 << 20], b"\"]"].concat());
+        let outcome = read(chunk(), &bomb, 1024);
+        assert_eq!(outcome, Err(RowsError::TooLarge(1000)));
+    }
+
+    #[test]
+    fn nothing_follows_an_error() {
+        let mut chunk = chunk();
+        let mut broken = gzip(ROWS);
+        let last = broken.len() - 1;
+        broken[last] ^= 1;
+        let mut output = Vec::new();
+        assert_eq!(chunk.push(&broken, &mut output), Err(RowsError::Gzip));
+        let before = output.clone();
+        chunk.push(&gzip(ROWS), &mut output).unwrap_err();
+        chunk.finish(&mut output).unwrap_err();
+        assert_eq!(output, before);
+    }
+}

@@ -208,3 +208,107 @@ fn write_seconds(seconds: i64, nanoseconds: u32, digits: usize, output: &mut Str
 }
 
 const SECOND: i128 = 1_000_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_read_in_the_scale_of_their_column() {
+        assert_eq!(decimal("-12.34", 2), Some(-1234));
+        assert_eq!(decimal("12", 2), Some(1200));
+        assert_eq!(decimal("12.3", 2), Some(1230));
+        assert_eq!(decimal(".5", 1), Some(5));
+        assert_eq!(decimal("-0.00", 2), Some(0));
+        let least = i128::MIN.to_string();
+        assert_eq!(decimal(&least, 0), Some(i128::MIN));
+        for bad in [
+            "", "-", ".", "+1", "1.234", "1e2", "--1", "1.-2", "0x1", "\u{661}", " 1",
+        ] {
+            assert_eq!(decimal(bad, 2), None, "{bad}");
+        }
+        assert_eq!(decimal(&least, 1), None);
+        assert_eq!(decimal(least.trim_start_matches('-'), 0), None);
+    }
+
+    #[test]
+    fn seconds_before_the_epoch_count_their_fraction_upwards() {
+        assert_eq!(seconds("1.5"), Some((1, 500_000_000)));
+        assert_eq!(seconds("-1.5"), Some((-2, 500_000_000)));
+        assert_eq!(seconds("-0.000000001"), Some((-1, 999_999_999)));
+        assert_eq!(seconds("1.0000000001"), None);
+        assert_eq!(seconds("9223372036854775808"), None);
+        for text in [
+            "-1.500",
+            "-0.000000001",
+            "1709251199.120000000",
+            "0",
+            "-3",
+            "0.0",
+        ] {
+            let (seconds, nanoseconds) = seconds(text).unwrap();
+            let mut output = String::new();
+            write_seconds(seconds, nanoseconds, fraction_digits(text), &mut output).unwrap();
+            assert_eq!(output, text);
+        }
+    }
+
+    #[test]
+    fn a_zone_is_minutes_from_the_far_west() {
+        assert_eq!(in_zone("0 1440"), Some((0, 0, 0)));
+        assert_eq!(in_zone("100.5 1770"), Some((19_900, 500_000_000, 330)));
+        assert_eq!(in_zone("0 960"), Some((-28_800, 0, -480)));
+        for bad in [
+            "0",
+            "0 ",
+            "0 2881",
+            "0 -1",
+            "x 1440",
+            "0 1440 1",
+            "9223372036854775807 1500",
+        ] {
+            assert_eq!(in_zone(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn values_are_shown_as_people_read_them() {
+        #[track_caller]
+        fn check(kind: Type, scale: u8, value: &str, expected: &str) {
+            let field = Field {
+                name: String::new(),
+                kind,
+                scale,
+                precision: 38,
+                nullable: true,
+                fields: Vec::new(),
+            };
+            let mut output = String::from(">");
+            show(&field, value, &mut output);
+            assert_eq!(output, format!(">{expected}"));
+        }
+        check(Type::Fixed, 2, "12.3", "12.30");
+        check(Type::Fixed, 0, "1e2", "1e2");
+        check(Type::Real, 0, "1.50", "1.5");
+        check(Type::Real, 0, "-inf", "-inf");
+        check(Type::Decfloat, 0, "1.250E+3", "1250");
+        check(Type::Decfloat, 0, "-7e-40", "-7e-40");
+        check(Type::Boolean, 0, "1", "true");
+        check(Type::Boolean, 0, "false", "false");
+        check(Type::Boolean, 0, "2", "2");
+        check(Type::Date, 0, "19782", "2024-02-29");
+        check(Type::Time, 3, "3723.500000000", "01:02:03.500");
+        check(Type::Time, 3, "-1", "-1");
+        let ntz = Type::TimestampNtz;
+        check(ntz, 0, "1709251199.120000000", "2024-02-29 23:59:59");
+        let tz = Type::TimestampTz;
+        check(
+            tz,
+            3,
+            "1709251199.120 1770",
+            "2024-03-01 05:29:59.120 +05:30",
+        );
+        check(Type::Binary, 0, "00ab", "00AB");
+        check(Type::IntervalYearMonth, 0, "1-06", "1-06");
+    }
+}

@@ -94,10 +94,8 @@ impl Edits<'_> {
                 }
             }
         }
-        let is_text = column.field.kind == Type::Text || becomes_text(column);
-        if !is_text || can_be_null(masking) {
-            self.change(entry, "nullable", b"true")?;
-        }
+        // Where a method fits no value, or gives one as it was, there is none.
+        self.change(entry, "nullable", b"true")?;
         Some(())
     }
 
@@ -164,19 +162,6 @@ const fn can_grow(masking: &Masking) -> bool {
     }
 }
 
-/// True if a masked text can be null.
-const fn can_be_null(masking: &Masking) -> bool {
-    match masking.rule.method {
-        Method::Redact | Method::Constant(_) | Method::Hash => false,
-        Method::Null => true,
-        Method::FormatPreserving
-        | Method::Partial { .. }
-        | Method::EmailDomain
-        | Method::Date(_)
-        | Method::Number(_) => matches!(masking.rule.otherwise, Otherwise::Null),
-    }
-}
-
 /// The length of a `VARCHAR` that says none.
 const TEXT_LENGTH_MAX: u64 = 16_777_216;
 
@@ -235,7 +220,7 @@ mod tests {
         check(
             FIXED,
             mask(Method::Redact, true),
-            r#"{"name":"A","nullable": false,"byteLength":16777216,"type":"text","length": 16777216,"scale":null,"precision" : null,"extTypeName":null}"#,
+            r#"{"name":"A","nullable": true,"byteLength":16777216,"type":"text","length": 16777216,"scale":null,"precision" : null,"extTypeName":null}"#,
         );
         // What is missing is added, but only what text must have.
         check(
@@ -249,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_become_null_is_nullable() {
+    fn what_is_masked_can_be_null() {
         let nullable = FIXED.replace("\"nullable\": false", "\"nullable\": true");
         check(FIXED, mask(Method::Redact, false), &nullable);
         check(FIXED, mask(Method::Null, false), &nullable);
@@ -266,9 +251,11 @@ mod tests {
     #[test]
     fn longer_text_has_room() {
         let wide = TEXT.replace("10", "16777216").replace("40", "16777216");
+        let wide = wide.replace("false", "true");
         check(TEXT, mask(Method::Redact, false), &wide);
         check(TEXT, mask(Method::Hash, false), &wide);
         let huge = TEXT.replace("10", "134217728").replace("40", "134217728");
+        let huge = huge.replace("false", "true");
         check(&huge, mask(Method::Redact, false), &huge);
         let unknown = r#"{"type":"text","length":null,"nullable":true}"#;
         check(unknown, mask(Method::Redact, false), unknown);
