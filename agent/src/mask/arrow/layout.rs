@@ -80,7 +80,7 @@ pub(super) fn layouts(plan: &Plan, schema: &Schema) -> Result<(Vec<Layout>, Sche
             becomes_text: column::becomes_text(column),
             leaf: leaf(column, shape),
         };
-        fields.push(written(column, &layout, field));
+        fields.push(written(plan, column, &layout, field));
         layouts.push(layout);
     }
     let schema = Schema::new_with_metadata(fields, schema.metadata().clone());
@@ -161,27 +161,33 @@ fn leaf(column: &Column, shape: Shape) -> Option<Column> {
     })
 }
 
-/// The field as it goes out. Where a value may become NULL the field says so, and says it before the
-/// first batch: a stream has one schema.
-fn written(column: &Column, layout: &Layout, field: &Arc<Field>) -> Arc<Field> {
+/// The field as it goes out, called as in the masked row type. Where a value may become NULL the field
+/// says so, and says it before the first batch: a stream has one schema.
+fn written(plan: &Plan, column: &Column, layout: &Layout, field: &Arc<Field>) -> Arc<Field> {
+    let name = rowtype::masked_name(field.name(), plan);
     let may_be_null = match &column.treatment {
         Treatment::Clear => false,
         Treatment::Scan(_) => matches!(layout.shape, Shape::Text | Shape::Number | Shape::Opaque),
         Treatment::Mask(_) => true,
     };
-    if !may_be_null || (field.is_nullable() && !layout.becomes_text) {
+    let stays = field.is_nullable() || !may_be_null;
+    if name.is_none() && stays && !layout.becomes_text {
         return Arc::clone(field);
     }
-    let mut field = Field::clone(field).with_nullable(true);
+    let mut field = Field::clone(field);
+    field.set_nullable(field.is_nullable() || may_be_null);
+    if let Some(name) = name {
+        field.set_name(name);
+    }
     if layout.becomes_text {
         field.set_data_type(DataType::Utf8);
         let metadata = field.metadata_mut();
         metadata.insert("logicalType", "TEXT");
         metadata.insert("charLength", TEXT_LENGTH);
         metadata.insert("byteLength", TEXT_LENGTH);
-        metadata.remove("precision");
-        metadata.remove("scale");
-        metadata.remove("physicalType");
+        for key in ["precision", "scale", "physicalType"] {
+            metadata.remove(key);
+        }
     }
     Arc::new(field)
 }
