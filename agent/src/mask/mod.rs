@@ -12,6 +12,8 @@ pub mod json;
 pub mod key;
 pub mod labels;
 pub mod leaves;
+pub mod literal;
+pub mod marker;
 pub mod masks;
 pub mod method;
 pub mod plan;
