@@ -131,7 +131,7 @@ fn statement(policies: &PolicySet, facts: &Facts, digest: &mut Digest) {
         uses_last_query_id: _,
     } = facts;
     (effects, accesses, obscurity, file_transfer).hash(digest);
-    if !policies.labels().is_empty() {
+    if policies.labels().labels_columns() {
         (columns, predicates).hash(digest);
     }
     circumstances(policies, facts, digest);

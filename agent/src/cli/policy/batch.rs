@@ -260,7 +260,9 @@ fn feed(
 }
 
 /// Reads one line without its end; of one that is too long, nothing is kept.
-fn next_line(input: &mut impl BufRead) -> io::Result<Option<Result<Vec<u8>, &'static str>>> {
+pub(in crate::cli) fn next_line(
+    input: &mut impl BufRead,
+) -> io::Result<Option<Result<Vec<u8>, &'static str>>> {
     let mut line = Vec::new();
     let (mut any, mut fits) = (false, true);
     loop {

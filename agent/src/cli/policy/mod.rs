@@ -1,6 +1,6 @@
 //! `snowfence policy`: everything about policies that needs no daemon, no root and no configuration.
 
-mod batch;
+pub(super) mod batch;
 mod cases;
 mod check;
 mod explain;
@@ -8,7 +8,7 @@ mod facts;
 mod judge;
 mod matrix;
 mod named;
-mod sources;
+pub(super) mod sources;
 mod suggest;
 mod view;
 

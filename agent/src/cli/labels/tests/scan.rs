@@ -1,0 +1,1 @@
+//! `snowfence labels scan`.
