@@ -20,10 +20,11 @@ use crate::access::socket::{self, Counter};
 use crate::admin::{self, Admin};
 use crate::catalog::Catalog;
 use crate::config::Config;
-use crate::credential::Credentials;
+use crate::credential::{self, Credentials};
 use crate::identity::Identifier;
 use crate::kernel::Kernel;
 use crate::kernel::metrics::KernelMetrics;
+use crate::mask::key::MasterKey;
 use crate::policy;
 use crate::proxy::{self, Listeners, Services};
 use crate::record::Recorder;
@@ -55,7 +56,8 @@ async fn serve(config: Config) -> Result<()> {
     let registry = prometheus::Registry::new();
     let listeners = Listeners::bind().context("binding the listeners")?;
     let mut kernel = Kernel::load(&config.kernel, &config.scopes).context("loading eBPF")?;
-    let parts = Parts::build(&config, &registry)?;
+    let mask_key = open_mask_key(&config).await?;
+    let parts = Parts::build(&config, &registry, mask_key)?;
     let notifier = open_notifier(&config, &registry)?;
     let desk = Desk::open(&config.access.store)
         .await
@@ -125,10 +127,15 @@ struct Parts {
     analyst: Analyst,
     credentials: Credentials,
     upstream: Upstream,
+    mask_key: MasterKey,
 }
 
 impl Parts {
-    fn build(config: &Config, registry: &prometheus::Registry) -> Result<Self> {
+    fn build(
+        config: &Config,
+        registry: &prometheus::Registry,
+        mask_key: MasterKey,
+    ) -> Result<Self> {
         let recorder = Recorder::open(&config.record).context("opening the recording")?;
         recorder.metrics().register(registry)?;
         let hosts = config.accounts.iter().flat_map(|account| &account.hosts);
@@ -155,6 +162,7 @@ impl Parts {
             analyst: Analyst::new().context("starting statement analysis")?,
             credentials,
             upstream: Upstream::new(connector, &config.limits, Some(upstream_metrics)),
+            mask_key,
         })
     }
 
@@ -172,6 +180,7 @@ impl Parts {
             desk,
             credentials: self.credentials,
             upstream: self.upstream,
+            mask_key: self.mask_key,
             sessions: Registry::new(config.limits.sessions_max),
             results: Results::default(),
             catalog: Catalog::default(),
@@ -198,6 +207,13 @@ fn accept(
             ))
         })
         .collect()
+}
+
+/// Reads the masking key, or makes it at the first start.
+async fn open_mask_key(config: &Config) -> Result<MasterKey> {
+    let systemd = std::env::var_os("CREDENTIALS_DIRECTORY");
+    let key = credential::mask_key(&config.mask, systemd.as_deref().map(Path::new)).await;
+    key.context("opening the masking key")
 }
 
 /// Opens who is told of asks and grants; everything that is wrong is told at once.

@@ -25,6 +25,7 @@ use crate::credential::Credentials;
 use crate::http::BodyLimits;
 use crate::identity::{Identifier, Principal};
 use crate::kernel::{Flow, Flows, Kernel};
+use crate::mask::key::MasterKey;
 use crate::policy;
 use crate::record::{self, Ending, Opening, Outcome, Recorder};
 use crate::session::{self, Chunks, Registry, Results, SessionId};
@@ -60,6 +61,7 @@ pub struct Services {
     pub desk: Desk,
     pub credentials: Credentials,
     pub upstream: Upstream,
+    pub mask_key: MasterKey,
     pub sessions: Registry<UpstreamSession>,
     pub results: Results,
     pub catalog: Catalog,
