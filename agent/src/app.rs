@@ -11,10 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
-use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
-use zeroize::Zeroizing;
 
 use crate::access::Desk;
 use crate::access::notify::{self, Notifier, NotifyError};
@@ -22,7 +20,7 @@ use crate::access::socket::{self, Counter};
 use crate::admin::{self, Admin};
 use crate::catalog::Catalog;
 use crate::config::Config;
-use crate::credential::Credentials;
+use crate::credential::{self, Credentials};
 use crate::identity::Identifier;
 use crate::kernel::Kernel;
 use crate::kernel::metrics::KernelMetrics;
@@ -59,7 +57,8 @@ async fn serve(config: Config) -> Result<()> {
     let registry = prometheus::Registry::new();
     let listeners = Listeners::bind().context("binding the listeners")?;
     let mut kernel = Kernel::load(&config.kernel, &config.scopes).context("loading eBPF")?;
-    let parts = Parts::build(&config, &registry)?;
+    let mask_key = open_mask_key(&config).await?;
+    let parts = Parts::build(&config, &registry, mask_key)?;
     let notifier = open_notifier(&config, &registry)?;
     let desk = Desk::open(&config.access.store)
         .await
@@ -133,7 +132,11 @@ struct Parts {
 }
 
 impl Parts {
-    fn build(config: &Config, registry: &prometheus::Registry) -> Result<Self> {
+    fn build(
+        config: &Config,
+        registry: &prometheus::Registry,
+        mask_key: MasterKey,
+    ) -> Result<Self> {
         let recorder = Recorder::open(&config.record).context("opening the recording")?;
         recorder.metrics().register(registry)?;
         let hosts = config.accounts.iter().flat_map(|account| &account.hosts);
@@ -157,7 +160,7 @@ impl Parts {
             terminator: Terminator::new(Arc::new(authority), config.limits.hello_timeout)?,
             recorder,
             policies: policy::Store::open(&config.policy.dir).context("loading the policies")?,
-            masker: Masker::new(master_key()?),
+            masker: Masker::new(mask_key),
             analyst: Analyst::new().context("starting statement analysis")?,
             credentials,
             upstream: Upstream::new(connector, &config.limits, Some(upstream_metrics)),
@@ -189,14 +192,6 @@ impl Parts {
     }
 }
 
-/// A key of this start alone: what it hashes cannot be joined with what another start hashed.
-fn master_key() -> Result<MasterKey> {
-    let mut bytes = Zeroizing::new([0; 32]);
-    let filled = SystemRandom::new().fill(&mut *bytes);
-    filled.map_err(|_unspecified| anyhow!("no randomness for the masking key"))?;
-    Ok(MasterKey::new(bytes))
-}
-
 fn accept(
     listeners: Listeners,
     services: &Arc<Services>,
@@ -213,6 +208,13 @@ fn accept(
             ))
         })
         .collect()
+}
+
+/// Reads the masking key, or makes it at the first start.
+async fn open_mask_key(config: &Config) -> Result<MasterKey> {
+    let systemd = std::env::var_os("CREDENTIALS_DIRECTORY");
+    let key = credential::mask_key(&config.mask, systemd.as_deref().map(Path::new)).await;
+    key.context("opening the masking key")
 }
 
 /// Opens who is told of asks and grants; everything that is wrong is told at once.

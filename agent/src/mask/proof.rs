@@ -32,10 +32,7 @@ pub enum MaskedBody {
         gzip: bool,
     },
     /// A chunk that is masked as it comes.
-    Rows {
-        source: Source,
-        sieve: Sieve,
-    },
+    Rows(Box<(Source, Sieve)>),
 }
 
 impl Masked {

@@ -193,10 +193,12 @@ mod tests {
             treatment: Treatment::Clear,
             labels: [].into(),
             reason: None,
+            cleared: None,
         });
         let plan = Plan {
             columns: columns.collect(),
             content: Arc::default(),
+            cleared: [].into(),
         };
         Chunk::new(Arc::new(plan), Format::Json, 1000)
     }

@@ -54,7 +54,7 @@ pub(super) async fn perform(
     let shape = ChunkShape {
         format: link.shape.format,
         rows: link.size.rows,
-        bytes_max: services.config.limits.response_body_bytes_max,
+        bytes_max: services.config.limits.row_bytes_max,
     };
     let masked = mask::chunk(unmasked, &planned.plan, shape).map_err(|error| {
         tracing::error!(error = %ErrorChain(&error), "chunk withheld");

@@ -41,6 +41,7 @@ fn column(kind: Type, scale: u8, treatment: Treatment) -> Column {
         treatment,
         labels: [].into(),
         reason: None,
+        cleared: None,
     }
 }
 
@@ -48,6 +49,7 @@ fn plan(columns: impl IntoIterator<Item = Column>) -> Plan {
     Plan {
         columns: columns.into_iter().collect(),
         content: Arc::default(),
+        cleared: [].into(),
     }
 }
 

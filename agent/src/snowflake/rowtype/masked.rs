@@ -194,10 +194,12 @@ mod tests {
             treatment: treatment.clone(),
             labels: [].into(),
             reason: None,
+            cleared: None,
         });
         let plan = Plan {
             columns: columns.collect(),
             content: Arc::default(),
+            cleared: [].into(),
         };
         let masked = masked(rowtype.as_bytes(), &plan)?;
         Some(String::from_utf8(masked).unwrap())

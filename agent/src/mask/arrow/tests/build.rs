@@ -258,10 +258,12 @@ pub(super) fn plan(columns: impl IntoIterator<Item = ((Type, u8), Treatment)>) -
         treatment,
         labels: BTreeSet::new(),
         reason: None,
+        cleared: None,
     });
     Arc::new(Plan {
         columns: columns.collect(),
         content: Arc::new(Content::default()),
+        cleared: [].into(),
     })
 }
 
