@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::content::Content;
 use super::key::MasterKey;
 use super::labels::Labels;
-use super::method::Masking;
+use super::method::{Masking, Rule};
 
 /// Sets of detectors that are kept ready. Their number is that of the rights to see labels that
 /// principals have; one takes some hundred KiB of compiled patterns.
@@ -19,6 +19,8 @@ pub struct Masks {
     content: Arc<Content>,
     /// Labels that are found by their looks.
     detected: BTreeSet<Arc<str>>,
+    /// The detectors, each with the marker in place of its label's method.
+    redacting: Arc<Content>,
     /// The detectors without some labels.
     without: Mutex<HashMap<BTreeSet<Arc<str>>, Arc<Content>>>,
     digest: [u8; 32],
@@ -29,6 +31,7 @@ impl Masks {
     pub fn new(labels: &Labels, key: &MasterKey) -> Self {
         let mut by_label = BTreeMap::new();
         let (mut found, mut detected) = (Vec::new(), BTreeSet::new());
+        let mut redacting = Vec::new();
         let mut rules = blake3::Hasher::new();
         for (name, label) in labels.iter() {
             let name: Arc<str> = name.into();
@@ -36,9 +39,17 @@ impl Masks {
             rules.update(format!("{name} {} {rule:?};", label.rank).as_bytes());
             let masking = Masking::new(Arc::clone(&name), label.rank, rule, key.of(&name));
             let masking = Arc::new(masking);
+            let marking = Masking::new(
+                Arc::clone(&name),
+                label.rank,
+                Rule::default(),
+                key.of(&name),
+            );
+            let marking = Arc::new(marking);
             for detector in &label.detectors {
                 rules.update(format!("{};", detector.name).as_bytes());
                 found.push((*detector, Arc::clone(&masking)));
+                redacting.push((*detector, Arc::clone(&marking)));
                 detected.insert(Arc::clone(&name));
             }
             by_label.insert(name, masking);
@@ -48,6 +59,7 @@ impl Masks {
             by_label,
             content: Arc::new(Content::new(found, labels.detection().clone())),
             detected,
+            redacting: Arc::new(Content::new(redacting, labels.detection().clone())),
             without: Mutex::default(),
             digest: *rules.finalize().as_bytes(),
         }
@@ -56,6 +68,12 @@ impl Masks {
     #[must_use]
     pub const fn content(&self) -> &Arc<Content> {
         &self.content
+    }
+
+    /// The detectors for what is recorded: whatever is found in it is told by its label alone.
+    #[must_use]
+    pub const fn redacting(&self) -> &Arc<Content> {
+        &self.redacting
     }
 
     /// The labels that are found by their looks.

@@ -114,20 +114,10 @@ impl<'a> Origin<'a> {
     pub(super) fn touches_labels(&self, scope: &Scope<'a>) -> bool {
         let hidden = |label: &&str| !(scope.unmasked)(label, None);
         let Some(facts) = self.facts else {
-            return scope
-                .labels
-                .patterned(scope.account)
-                .iter()
-                .any(&hidden);
+            return scope.labels.patterned(scope.account).iter().any(&hidden);
         };
         let mut columns = facts.columns.iter();
-        if columns.any(|column| {
-            scope
-                .labels
-                .of(scope.account, column)
-                .iter()
-                .any(hidden)
-        }) {
+        if columns.any(|column| scope.labels.of(scope.account, column).iter().any(hidden)) {
             return true;
         }
         let reads_results = !facts.named_results.is_empty() || facts.uses_last_query_id;
@@ -137,12 +127,7 @@ impl<'a> Origin<'a> {
             || touched(facts)
                 .into_iter()
                 .any(|it| is_opaque(Some(facts), it));
-        may_be_anything
-            && scope
-                .labels
-                .patterned(scope.account)
-                .iter()
-                .any(hidden)
+        may_be_anything && scope.labels.patterned(scope.account).iter().any(hidden)
     }
 
     /// The columns, where it is known what they are.

@@ -79,7 +79,11 @@ impl Exchange {
 
     pub(super) fn asks(&mut self, operation: &Operation) {
         self.operation = operation.name();
-        self.detail = Some(Decided::of(operation, clock::now()));
+        let policies = self.services.policies.snapshot();
+        let masker = &self.services.masker;
+        let masks = masker.masks(policies.labels(), policies.version());
+        let content = Arc::clone(masks.redacting());
+        self.detail = Some(Decided::redacted(operation, content, clock::now()));
     }
 
     /// Notes a request of ours, made because of a client's.

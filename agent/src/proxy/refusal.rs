@@ -34,6 +34,8 @@ pub enum Reason {
     ForeignQuery,
     ForeignToken,
     LimitReached,
+    /// The statement would write a mask over what it stands for.
+    MaskWritten,
     MasterExpired,
     NotExecuting,
     /// Where the values of a column come from is not known, and the labels are strict.
@@ -80,6 +82,7 @@ impl Reason {
             Self::ForeignQuery => "foreign_query",
             Self::ForeignToken => "foreign_token",
             Self::LimitReached => "limit_reached",
+            Self::MaskWritten => "mask_written",
             Self::MasterExpired => "master_expired",
             Self::NotExecuting => "not_executing",
             Self::OriginUnknown => "origin_unknown",
@@ -207,6 +210,7 @@ impl Refusal {
             | Reason::ForeignQuery
             | Reason::ForeignToken
             | Reason::LimitReached
+            | Reason::MaskWritten
             | Reason::MasterExpired
             | Reason::OriginUnknown
             | Reason::RecorderFailed
