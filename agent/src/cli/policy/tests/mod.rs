@@ -17,6 +17,7 @@ use crate::cli::{Cli, dispatch, exit_code};
 use crate::policy::PolicySet;
 use crate::sql::Context;
 
+mod masks;
 mod suggest;
 
 const POLICIES: &str = r#"

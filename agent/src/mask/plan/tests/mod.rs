@@ -17,6 +17,7 @@ use crate::sql::facts::{Lineage, Output, Sources};
 use crate::sql::{Analyst, Facts, ObjectName, SessionState};
 
 mod rights;
+mod scans;
 mod statements;
 
 const LABELS: &str = r#"
