@@ -1,8 +1,13 @@
 //! Runs one detector over a text: what the tests of detectors share.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Mutex;
 
-use regex::bytes::RegexBuilder;
+use proptest::prelude::{BoxedStrategy, Strategy as _};
+use proptest::sample::select;
+use proptest::string::string_regex;
+use regex::bytes::{Regex, RegexBuilder};
 
 use super::{Candidate, Confidence, Detector};
 
@@ -18,10 +23,7 @@ pub(super) fn finds(
     text: &str,
     column: Option<&str>,
 ) -> Vec<(Range<usize>, Confidence)> {
-    let pattern = RegexBuilder::new(detector.pattern)
-        .unicode(false)
-        .build()
-        .unwrap();
+    let pattern = pattern(detector);
     let mut found = Vec::new();
     let mut from = 0;
     while let Some(hit) = pattern.find_at(text.as_bytes(), from) {
@@ -65,6 +67,22 @@ pub(super) fn assert_absent(detector: &Detector, text: &str) {
     assert_eq!(believed(detector, text), [""; 0], "{}", detector.name);
 }
 
+/// Compiled once: properties run hundreds of texts through every pattern.
+fn pattern(detector: &Detector) -> Regex {
+    static COMPILED: Mutex<BTreeMap<&str, Regex>> = Mutex::new(BTreeMap::new());
+    let mut compiled = COMPILED.lock().unwrap();
+    let compile = || {
+        RegexBuilder::new(detector.pattern)
+            .unicode(false)
+            .build()
+            .unwrap()
+    };
+    compiled
+        .entry(detector.pattern)
+        .or_insert_with(compile)
+        .clone()
+}
+
 fn candidate<'t>(
     detector: &Detector,
     text: &'t str,
@@ -106,4 +124,15 @@ fn candidate<'t>(
             || near(after[..end].to_owned())
             || column.is_some_and(|it| near(it.to_owned())),
     })
+}
+
+/// Texts that contain something of the shape that one of the detectors looks for.
+pub(super) fn patterned(detectors: &'static [&'static Detector]) -> BoxedStrategy<String> {
+    let shapes = select(detectors).prop_flat_map(|detector| {
+        // The generator knows no anchors.
+        string_regex(&detector.pattern.replace("\\z", "").replace("\\b", "")).unwrap()
+    });
+    ("[ a-zé:=\"]{0,9}", shapes, "[ a-zé:=\"]{0,9}")
+        .prop_map(|(before, shape, after)| format!("{before} {shape}{after}"))
+        .boxed()
 }
