@@ -5,6 +5,7 @@
 
 pub mod checksum;
 pub mod contact;
+mod date;
 pub mod finance;
 pub mod government;
 pub mod health;
