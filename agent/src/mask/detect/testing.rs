@@ -72,5 +72,8 @@ fn scanner(detector: &'static Detector) -> Scanner {
     static COMPILED: Mutex<BTreeMap<&str, Scanner>> = Mutex::new(BTreeMap::new());
     let mut compiled = COMPILED.lock().unwrap();
     let compile = || Scanner::new([detector]);
-    compiled.entry(detector.name).or_insert_with(compile).clone()
+    compiled
+        .entry(detector.name)
+        .or_insert_with(compile)
+        .clone()
 }

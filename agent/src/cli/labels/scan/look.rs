@@ -260,7 +260,7 @@ fn mask<'q>(value: &Given<'q>, cells: &mut Cells<'_>) -> Masked<'q> {
             let json = serde_json::Value::from(text.as_str()).to_string();
             match cell(&json, value, cells) {
                 Masked::Text(json) => Masked::Text(serde_json::from_str(&json).unwrap_or(json)),
-                other => other,
+                masked @ (Masked::Null | Masked::Number(_) | Masked::Boolean(_)) => masked,
             }
         }
         (Given::Text(text), _) => cell(text, value, cells),
