@@ -34,6 +34,9 @@ enum Target {
     Facts,
     /// Loading and evaluating policies
     Policy,
+    /// Masking rows in JSON, against another parser
+    #[value(name = "json_rows")]
+    JsonRows,
 }
 
 impl Target {
@@ -42,6 +45,7 @@ impl Target {
             Self::Lexer => "lexer",
             Self::Facts => "facts",
             Self::Policy => "policy",
+            Self::JsonRows => "json_rows",
         }
     }
 
@@ -49,7 +53,7 @@ impl Target {
     const fn bytes_max(self) -> usize {
         match self {
             Self::Lexer | Self::Facts => 16 << 10,
-            Self::Policy => 4 << 10,
+            Self::Policy | Self::JsonRows => 4 << 10,
         }
     }
 }

@@ -10,6 +10,7 @@ use super::refusal::{Reason, Refusal};
 use super::services::{Services, Session};
 use crate::config::{Account, Credential};
 use crate::http::CanonicalRequest;
+use crate::mask::literal;
 use crate::session::{self, Admission, ChunkLink, TokenError};
 use crate::snowflake::chunk::CHUNK_HEADER;
 use crate::snowflake::{Abort, Login, Operation, Query, QueryId};
@@ -76,6 +77,7 @@ impl Caller {
                     // Without facts policy refuses.
                     if let Some((found, taken)) = found {
                         check_statement(&found.facts, connection, services, session)?;
+                        check_masks(services, query, &found.facts)?;
                         judged = Some(Arc::new(found));
                         let running = services.desk.enter(&connection.key);
                         going = Some(Going {
@@ -291,6 +293,19 @@ fn check_statement(
         }
     }
     Ok(())
+}
+
+/// A program that reads a row, changes it and writes it back must not write the masks that it read.
+fn check_masks(services: &Services, query: &Query, facts: &Facts) -> Result<(), Refusal> {
+    // Where nothing is masked, what looks like a mask is none.
+    if services.policies.snapshot().labels().is_empty() {
+        return Ok(());
+    }
+    let bindings = query.bindings.as_deref();
+    match literal::write_back(&query.text, bindings, facts) {
+        Some(refused) => Err(Refusal::new(Reason::MaskWritten, refused.to_string())),
+        None => Ok(()),
+    }
 }
 
 pub(super) fn file_transfer() -> Refusal {

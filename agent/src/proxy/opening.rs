@@ -12,7 +12,9 @@ use super::services::{Services, Session};
 use crate::access::{Ask, AskId};
 use crate::clock;
 use crate::policy::{Denial, Hold, Permit};
-use crate::record::{self, Decided, Ending, Entry, Opening, Outcome, RecordError, Recorded};
+use crate::record::{
+    self, Decided, Ending, Entry, Masked, Opening, Outcome, RecordError, Recorded,
+};
 use crate::session::SessionId;
 use crate::snowflake::{Operation, QueryId};
 
@@ -35,6 +37,7 @@ pub(super) struct Exchange {
     query_id: Option<QueryId>,
     rows: Option<u64>,
     bytes: Option<u64>,
+    masked: Masked,
     /// The id by which the client knows the query, when it is not the upstream's.
     shown: Option<QueryId>,
     /// The answer says that the query still runs.
@@ -67,6 +70,7 @@ impl Exchange {
             query_id: None,
             rows: None,
             bytes: None,
+            masked: Masked::default(),
             shown: None,
             in_progress: false,
             opened: None,
@@ -75,7 +79,11 @@ impl Exchange {
 
     pub(super) fn asks(&mut self, operation: &Operation) {
         self.operation = operation.name();
-        self.detail = Some(Decided::of(operation, clock::now()));
+        let policies = self.services.policies.snapshot();
+        let masker = &self.services.masker;
+        let masks = masker.masks(policies.labels(), policies.version());
+        let content = Arc::clone(masks.redacting());
+        self.detail = Some(Decided::redacted(operation, content, clock::now()));
     }
 
     /// Notes a request of ours, made because of a client's.
@@ -203,6 +211,11 @@ impl Exchange {
         self.bytes = Some(bytes);
     }
 
+    /// What was masked of the answer, and what was shown.
+    pub(super) fn masked(&mut self, masked: Masked) {
+        self.masked = masked;
+    }
+
     pub(super) const fn answered(&mut self) {
         self.outcome = Outcome::Answer;
     }
@@ -250,6 +263,7 @@ impl Exchange {
         ending.query_id = self.query_id.take().map(|id| id.as_str().to_owned());
         ending.rows = self.rows;
         ending.bytes = self.bytes;
+        ending.masked = std::mem::take(&mut self.masked);
         tracing::info!(
             target: "access",
             operation = self.operation,

@@ -1,13 +1,18 @@
 //! What a frame says of who asked and what was asked.
 //!
 //! Only what these types name is recorded: a field that is not here cannot leak. Statement text is
-//! recorded as the client sent it; tokens, passwords and bind values have no field.
+//! recorded as the client sent it, but for the values in it that detectors find; tokens, passwords and
+//! bind values have no field.
+
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::facts::RecordedFacts;
 use crate::access::AskId;
 use crate::identity::Principal;
+use crate::mask::content::Content;
+use crate::mask::literal;
 use crate::snowflake::{Abort, Operation};
 use crate::sql::Facts;
 
@@ -86,6 +91,9 @@ pub struct Decided {
     facts: Option<RecordedFacts>,
     #[serde(skip_serializing_if = "Option::is_none")]
     approval: Option<Approval>,
+    /// Finds what a statement's text must not be recorded with.
+    #[serde(skip)]
+    content: Arc<Content>,
 }
 
 /// What people were asked, and who said yes: all there is while it waits is the ask.
@@ -110,8 +118,15 @@ impl Decided {
     /// Takes from an operation what is recorded of it.
     #[must_use]
     pub fn of(operation: &Operation, time: jiff::Timestamp) -> Self {
+        Self::redacted(operation, Arc::default(), time)
+    }
+
+    /// Does so with the values taken out that detectors find in a statement's text.
+    #[must_use]
+    pub fn redacted(operation: &Operation, content: Arc<Content>, time: jiff::Timestamp) -> Self {
         let mut decided = Self {
             time,
+            content,
             ..Self::default()
         };
         decided.describe(operation);
@@ -164,7 +179,10 @@ impl Decided {
         match operation {
             Operation::Query(query) => {
                 self.request = Some(query.request_id.0.clone());
-                self.statement = Some(Statement::new(&query.text));
+                let digest = blake3::hash(query.text.as_bytes()).to_hex().to_string();
+                let known = self.statement.take().filter(|it| it.digest == digest);
+                let new = || Statement::new(&query.text, digest.clone(), &self.content);
+                self.statement = Some(known.unwrap_or_else(new));
             }
             Operation::Result(id) | Operation::Monitor(id) | Operation::Abort(Abort::Query(id)) => {
                 self.query = Some(id.as_str().to_owned());
@@ -182,11 +200,12 @@ impl Decided {
 }
 
 impl Statement {
-    fn new(text: &str) -> Self {
+    fn new(text: &str, digest: String, content: &Content) -> Self {
         let kept = text.floor_char_boundary(STATEMENT_BYTES_MAX);
+        let shown = text.get(..kept).unwrap_or_default();
         Self {
-            text: text.get(..kept).unwrap_or_default().to_owned(),
-            digest: blake3::hash(text.as_bytes()).to_hex().to_string(),
+            text: literal::redact(shown, content).into_owned(),
+            digest,
             cut_from: (kept < text.len()).then_some(text.len()),
         }
     }

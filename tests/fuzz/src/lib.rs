@@ -8,10 +8,12 @@
 )]
 
 mod facts;
+mod json_rows;
 mod lexer;
 mod policy;
 
 pub use facts::facts;
+pub use json_rows::json_rows;
 pub use lexer::lexer;
 pub use policy::policy;
 
@@ -37,5 +39,6 @@ mod tests {
         check("lexer", super::lexer);
         check("facts", super::facts);
         check("policy", super::policy);
+        check("json_rows", super::json_rows);
     }
 }

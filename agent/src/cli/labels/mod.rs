@@ -5,7 +5,7 @@ mod explain;
 mod import;
 mod scan;
 mod source;
-mod words;
+pub(in crate::cli) mod words;
 
 use anyhow::Result;
 use clap::Subcommand;

@@ -17,7 +17,7 @@ pub(super) fn rule(rule: &Rule) -> String {
 }
 
 /// The method as `labels.toml` calls it.
-pub(super) const fn name(method: &Method) -> &'static str {
+pub(in crate::cli) const fn name(method: &Method) -> &'static str {
     match method {
         Method::Null => "null",
         Method::Redact => "redact",

@@ -6,6 +6,7 @@ mod check;
 mod explain;
 mod facts;
 mod judge;
+mod masks;
 mod matrix;
 mod named;
 pub(super) mod sources;

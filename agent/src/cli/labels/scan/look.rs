@@ -167,6 +167,7 @@ impl Looker {
             ),
             labels: labels.into_iter().map(Arc::from).collect(),
             reason,
+            cleared: None,
         }
     }
 

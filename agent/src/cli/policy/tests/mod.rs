@@ -225,8 +225,10 @@ fn matrix_shows_workloads_roles_and_objects() {
 /// Runs lines through the batch protocol; whether a line failed, and the answers.
 fn batch(input: impl Read + Send + 'static, judged: bool) -> (bool, Vec<Value>) {
     let now = "2026-03-02T09:30:00Z".parse().unwrap();
+    let policies = PolicySet::parse(&[("first.cedar", POLICIES)]).unwrap();
     let judge = judged.then(|| Judge {
-        policies: Arc::new(PolicySet::parse(&[("first.cedar", POLICIES)]).unwrap()),
+        masks: Arc::new(super::masks::masks(&policies)),
+        policies: Arc::new(policies),
         asker: Asker::workload("agent", now),
     });
     let context = Context::default();

@@ -3,7 +3,11 @@
 //! Names and types are those of `wire-protocol` drivers read: `type` in lower case, numbers as
 //! unscaled digits with a `scale`.
 
+mod masked;
+
 use serde::Deserialize;
+
+pub use self::masked::{masked, masked_name};
 
 /// What kind of values a column has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
