@@ -1,6 +1,12 @@
 //! Runs one detector over a text: what the tests of detectors share.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Mutex;
+
+use proptest::prelude::{BoxedStrategy, Strategy as _};
+use proptest::sample::select;
+use proptest::string::string_regex;
 
 use super::{Confidence, Detector, Hint, Scanner};
 
@@ -13,7 +19,7 @@ pub(super) fn finds(
     text: &str,
     column: Option<&str>,
 ) -> Vec<(Range<usize>, Confidence)> {
-    let scanner = Scanner::new([detector]);
+    let scanner = scanner(detector);
     assert!(!scanner.is_empty(), "the pattern does not compile");
     let hint = column.map_or_else(Hint::default, |column| scanner.hint(column));
     let mut hits = Vec::new();
@@ -24,7 +30,7 @@ pub(super) fn finds(
 
 /// What is believed of it, as texts.
 pub(super) fn believed<'t>(detector: &'static Detector, text: &'t str) -> Vec<&'t str> {
-    let scanner = Scanner::new([detector]);
+    let scanner = scanner(detector);
     let mut hits = Vec::new();
     scanner.scan(text, &Hint::default(), BELIEVED, &mut hits);
     hits.into_iter().map(|hit| &text[hit.range]).collect()
@@ -48,4 +54,26 @@ pub(super) fn assert_needs_context(detector: &'static Detector, value: &str) {
 #[track_caller]
 pub(super) fn assert_absent(detector: &'static Detector, text: &str) {
     assert_eq!(believed(detector, text), [""; 0], "{}", detector.name);
+}
+
+/// Texts that contain something of the shape that one of the detectors looks for.
+pub(super) fn patterned(detectors: &'static [&'static Detector]) -> BoxedStrategy<String> {
+    let shapes = select(detectors).prop_flat_map(|detector| {
+        // The generator knows no anchors.
+        string_regex(&detector.pattern.replace("\\z", "").replace("\\b", "")).unwrap()
+    });
+    ("[ a-zé:=\"]{0,9}", shapes, "[ a-zé:=\"]{0,9}")
+        .prop_map(|(before, shape, after)| format!("{before} {shape}{after}"))
+        .boxed()
+}
+
+/// Compiled once: properties run hundreds of texts through every pattern.
+fn scanner(detector: &'static Detector) -> Scanner {
+    static COMPILED: Mutex<BTreeMap<&str, Scanner>> = Mutex::new(BTreeMap::new());
+    let mut compiled = COMPILED.lock().unwrap();
+    let compile = || Scanner::new([detector]);
+    compiled
+        .entry(detector.name)
+        .or_insert_with(compile)
+        .clone()
 }

@@ -79,6 +79,13 @@ pub(super) struct Find<'q> {
     pub(super) confidence: u8,
 }
 
+/// What is looked at.
+#[derive(Clone, Copy, Debug)]
+enum Sight<'t> {
+    Text(&'t str),
+    Number(&'t str),
+}
+
 impl Why {
     pub(super) const fn words(self) -> &'static str {
         match self {
@@ -168,28 +175,30 @@ impl Looker {
         let mut found = Vec::new();
         match value {
             Given::Null | Given::Boolean(_) => {}
-            Given::Text(text) => self.scan(text, None, hint, &mut found),
-            Given::Number(text) => {
-                self.scan(text, None, hint, &mut found);
-                // In numbers not everything is looked for.
-                let numeric = |find: &Find<'_>| {
-                    let detector = crate::mask::detect::by_name(find.detector);
-                    detector.is_some_and(|it| it.numeric)
-                };
-                if matches!(kind, Type::Fixed | Type::Real) {
-                    found.retain(numeric);
-                }
+            Given::Text(text) => self.scan(Sight::Text(text), None, hint, &mut found),
+            Given::Number(text) if matches!(kind, Type::Fixed | Type::Real) => {
+                self.scan(Sight::Number(text), None, hint, &mut found);
             }
+            Given::Number(text) => self.scan(Sight::Text(text), None, hint, &mut found),
             Given::Nested(json) => self.nested(json, &mut String::new(), hint, &mut found),
         }
         found
     }
 
-    fn scan<'s>(&'s self, text: &str, at: Option<&str>, hint: &Hint, found: &mut Vec<Find<'s>>) {
+    fn scan<'s>(
+        &'s self,
+        sight: Sight<'_>,
+        at: Option<&str>,
+        hint: &Hint,
+        found: &mut Vec<Find<'s>>,
+    ) {
         let least = self.labels.detection().confidence;
         let mut hits: Vec<Hit> = Vec::new();
         let scanner = self.masks.content().scanner();
-        scanner.scan(text, hint, least, &mut hits);
+        match sight {
+            Sight::Text(text) => scanner.scan(text, hint, least, &mut hits),
+            Sight::Number(text) => scanner.scan_number(text, hint, least, &mut hits),
+        }
         found.extend(hits.into_iter().map(|hit| {
             Find {
                 detector: hit.detector.name,
@@ -228,9 +237,9 @@ impl Looker {
             }
             Some(b'"') => {
                 let text: String = serde_json::from_str(json).unwrap_or_default();
-                self.scan(&text, Some(path), hint, found);
+                self.scan(Sight::Text(&text), Some(path), hint, found);
             }
-            Some(b'-' | b'0'..=b'9') => self.scan(json, Some(path), hint, found),
+            Some(b'-' | b'0'..=b'9') => self.scan(Sight::Number(json), Some(path), hint, found),
             Some(_) | None => {}
         }
     }
@@ -252,7 +261,7 @@ fn mask<'q>(value: &Given<'q>, cells: &mut Cells<'_>) -> Masked<'q> {
             let json = serde_json::Value::from(text.as_str()).to_string();
             match cell(&json, value, cells) {
                 Masked::Text(json) => Masked::Text(serde_json::from_str(&json).unwrap_or(json)),
-                other => other,
+                masked @ (Masked::Null | Masked::Number(_) | Masked::Boolean(_)) => masked,
             }
         }
         (Given::Text(text), _) => cell(text, value, cells),

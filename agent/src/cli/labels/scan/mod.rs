@@ -7,7 +7,7 @@ pub(super) mod look;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow};
 use clap::Args;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde_json::value::RawValue;
@@ -19,7 +19,10 @@ use crate::mask::key::MasterKey;
 use crate::privilege::{Class, secure_read};
 use look::{Looker, Question, Seen};
 
-pub(super) const KEY_BYTES: usize = 32;
+const KEY_BYTES: usize = 32;
+
+/// 64 digits, and white space around them.
+const KEY_FILE_BYTES_MAX: usize = 256;
 
 /// A masked value in a table.
 const SHOWN_CHARS_MAX: usize = 60;
@@ -44,7 +47,7 @@ pub(in crate::cli) struct Scan {
     /// The account, as the configuration calls it
     #[arg(long, value_name = "NAME", default_value = "")]
     account: String,
-    /// The masking key: a file of 32 bytes, or of 64 hexadecimal digits
+    /// A file with the masking key: 32 bytes in hexadecimal or base64
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
     /// Prints JSON
@@ -93,35 +96,9 @@ fn given(text: &str) -> Result<Box<RawValue>> {
 }
 
 fn read_key(path: &Path) -> Result<MasterKey> {
-    // A digit more than fits, and the end of a line.
-    let bytes = secure_read(path, Class::Secret, 2 * KEY_BYTES + 2).context("the masking key")?;
-    let text = bytes.trim_ascii_end();
-    let key = if text.len() == 2 * KEY_BYTES {
-        hexadecimal(text)
-    } else {
-        <[u8; KEY_BYTES]>::try_from(bytes.as_slice())
-            .ok()
-            .map(Zeroizing::new)
-    };
-    let Some(key) = key else {
-        bail!(
-            "`{}` is neither {KEY_BYTES} bytes nor {} hexadecimal digits: \
-             `openssl rand -hex {KEY_BYTES}` writes one",
-            path.display(),
-            2 * KEY_BYTES
-        );
-    };
-    Ok(MasterKey::new(key))
-}
-
-fn hexadecimal(text: &[u8]) -> Option<Zeroizing<[u8; KEY_BYTES]>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    let mut key = Zeroizing::new([0; KEY_BYTES]);
-    for (byte, pair) in key.iter_mut().zip(text.chunks_exact(2)) {
-        let [high, low] = pair else { return None };
-        *byte = u8::try_from(digit(*high)? * 16 + digit(*low)?).ok()?;
-    }
-    Some(key)
+    let bytes = secure_read(path, Class::Secret, KEY_FILE_BYTES_MAX).context("the masking key")?;
+    let text = std::str::from_utf8(&bytes).unwrap_or_default();
+    MasterKey::parse(text).with_context(|| format!("the masking key in `{}`", path.display()))
 }
 
 fn random_key() -> Result<MasterKey> {

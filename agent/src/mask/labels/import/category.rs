@@ -4,7 +4,7 @@
 //! `US_SSN` or `UK_PASSPORT`, go to the label of the same category without it.
 
 /// Category and label.
-pub(super) const CATEGORIES: [(&str, &str); 48] = [
+pub(super) const CATEGORIES: [(&str, &str); 43] = [
     ("ADMINISTRATIVE_AREA_1", QUASI),
     ("ADMINISTRATIVE_AREA_2", QUASI),
     ("AGE", QUASI),
@@ -45,15 +45,10 @@ pub(super) const CATEGORIES: [(&str, &str); 48] = [
     ("TAX_IDENTIFICATION_NUMBER", "pii.tax-id"),
     ("VIN", "pii.vehicle"),
     ("YEAR_OF_BIRTH", QUASI),
-    // What detectors call their categories beyond Snowflake's.
-    ("DIAGNOSIS_CODE", "phi.health"),
-    ("MAC_ADDRESS", "pii.device"),
-    ("MEDICAL_RECORD_NUMBER", "phi.identity"),
-    ("PROVIDER_IDENTIFIER", "phi.provider"),
+    // What detectors call their finds where Snowflake has no name for them.
     ("CRYPTO_ADDRESS", "pii.wallet"),
-    ("API_KEY", "secret.key"),
-    ("PRIVATE_KEY", "secret.key"),
-    ("PASSWORD", "secret.password"),
+    ("MAC_ADDRESS", "pii.device"),
+    ("SECRET", "secret.key"),
 ];
 
 /// Alone it names nobody, together with others it does.

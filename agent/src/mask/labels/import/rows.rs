@@ -139,7 +139,7 @@ fn json_lines(text: &str) -> Result<Vec<Reference>, RowsError> {
             return Err(RowsError::TooMany);
         }
         let row: HashMap<String, serde_json::Value> =
-            serde_json::from_str(line).map_err(|_| RowsError::Json(number))?;
+            serde_json::from_str(line).map_err(|_quotes| RowsError::Json(number))?;
         let names = row.keys().map(String::as_str);
         // Some exports leave out what is null.
         let absent = NULLABLE.iter().filter(|name| {
