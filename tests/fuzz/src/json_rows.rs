@@ -59,15 +59,20 @@ fn check(column: &Column, before: &RawValue, after: &RawValue) {
     match &column.treatment {
         Treatment::Clear => assert_eq!(before.get(), after.get(), "what nobody masks stays"),
         Treatment::Scan(_) => {}
+        // Keys of JSON stay, and brackets with nothing between them.
+        Treatment::Mask(_) if column.field.kind == Type::Variant => {}
         Treatment::Mask(masking) => match masking.rule.method {
             Method::Null => assert_eq!(after.get(), "null"),
-            Method::Redact | Method::Constant(_) | Method::Hash | Method::FormatPreserving => {
-                let empty = ["\"{}\"", "\"[]\""].contains(&before.get());
-                let is_same = before.get() == after.get();
-                assert!(!is_same || empty, "{column:?} shows {before}");
+            Method::Redact
+            | Method::Constant(_)
+            | Method::Hash
+            | Method::FormatPreserving
+            | Method::Partial { .. }
+            | Method::EmailDomain => {
+                assert_ne!(before.get(), after.get(), "{column:?} shows it");
             }
-            // What is rounded can be round, and a short text has nothing between its ends.
-            Method::Partial { .. } | Method::EmailDomain | Method::Date(_) | Method::Number(_) => {}
+            // What is rounded can be round.
+            Method::Date(_) | Method::Number(_) => {}
         },
     }
 }

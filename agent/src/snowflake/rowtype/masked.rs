@@ -154,9 +154,15 @@ impl Edits<'_> {
 /// column would cut it.
 const fn can_grow(masking: &Masking) -> bool {
     match masking.rule.method {
-        Method::Redact | Method::Constant(_) | Method::Hash | Method::EmailDomain => true,
         Method::Null => false,
-        Method::FormatPreserving | Method::Partial { .. } | Method::Date(_) | Method::Number(_) => {
+        // Those that keep the length do so of values that are long enough.
+        Method::Redact
+        | Method::Constant(_)
+        | Method::Hash
+        | Method::FormatPreserving
+        | Method::Partial { .. }
+        | Method::EmailDomain => true,
+        Method::Date(_) | Method::Number(_) => {
             matches!(masking.rule.otherwise, Otherwise::Redact)
         }
     }
@@ -173,7 +179,7 @@ mod tests {
 
     use super::*;
     use crate::mask::key::MasterKey;
-    use crate::mask::method::Rule;
+    use crate::mask::method::{DateRule, Rule};
     use crate::snowflake::rowtype::parse;
 
     fn mask(method: Method, retype: bool) -> Treatment {
@@ -242,7 +248,7 @@ mod tests {
         check(FIXED, mask(Method::Null, false), &nullable);
         let text = TEXT.replace("false", "true");
         check(TEXT, mask(Method::Null, false), &text);
-        check(TEXT, mask(Method::FormatPreserving, true), &text);
+        check(TEXT, mask(Method::Date(DateRule::Year), true), &text);
         check(
             r#"{"type":"boolean"}"#,
             mask(Method::Redact, false),
