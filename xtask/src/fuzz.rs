@@ -37,6 +37,9 @@ enum Target {
     /// Masking rows in JSON, against another parser
     #[value(name = "json_rows")]
     JsonRows,
+    /// Masking rows in Arrow, in streams that lie
+    #[value(name = "arrow_rows")]
+    ArrowRows,
 }
 
 impl Target {
@@ -46,6 +49,7 @@ impl Target {
             Self::Facts => "facts",
             Self::Policy => "policy",
             Self::JsonRows => "json_rows",
+            Self::ArrowRows => "arrow_rows",
         }
     }
 
@@ -54,6 +58,7 @@ impl Target {
         match self {
             Self::Lexer | Self::Facts => 16 << 10,
             Self::Policy | Self::JsonRows => 4 << 10,
+            Self::ArrowRows => 8 << 10,
         }
     }
 }
