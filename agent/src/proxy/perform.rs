@@ -109,12 +109,10 @@ async fn forward(
     let cost = bounds::cost(&operation, question.fresh, summary);
     bounds::spend(connection, services, cost).await?;
     let chunks = admitted.take_chunks();
-    let about = masking::about(services, &operation, &terms);
+    let id = admitted.summary().query_id.clone();
+    let about = masking::about(services, &operation, id.as_ref(), &terms);
     let planned = masking::plan(connection, services, session, &about, &admitted).await?;
-    let (format, id) = (
-        admitted.summary().format(),
-        admitted.summary().query_id.clone(),
-    );
+    let format = admitted.summary().format();
     let mut ready = masking::apply(admitted, &planned).await?;
     let masked = planned.outcome(ready.tally());
     services.metrics.masked.answer(&masked);
@@ -123,7 +121,7 @@ async fn forward(
         (None, _) => None,
         (Some(set), Some(id)) => {
             let (key, now) = (&connection.key, Instant::now());
-            let kept = (&terms, planned.shape(format));
+            let kept = (&about, planned.shape(format));
             let kept = services.chunks.keep(key, session.id, &id, kept, set, now);
             Some(kept.ok_or_else(|| Refusal::new(Reason::Bug, "no randomness for a capability"))?)
         }

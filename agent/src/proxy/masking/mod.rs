@@ -26,8 +26,8 @@ use crate::policy::PolicySet;
 use crate::policy::rights::{Right, may_see};
 use crate::record::Masked;
 use crate::session::{ChunkLink, Shape, Terms};
-use crate::snowflake::Operation;
 use crate::snowflake::rowtype::Field;
+use crate::snowflake::{Operation, QueryId};
 use crate::sql::ObjectName;
 
 /// An answer below this is masked where it was read: a change of threads would cost more.
@@ -80,19 +80,28 @@ impl Planned {
     }
 }
 
-/// What is known of the statement that an answer is about.
-pub(super) fn about(services: &Services, operation: &Operation, terms: &Terms) -> Terms {
-    match operation {
-        Operation::Monitor(id) => services.results.terms(id),
-        Operation::Query(_)
-        | Operation::Result(_)
-        | Operation::Abort(_)
-        | Operation::Login(_)
-        | Operation::Renew
-        | Operation::Heartbeat
-        | Operation::Close
-        | Operation::Telemetry
-        | Operation::Chunk { .. } => terms.clone(),
+/// What is known of the statement that an answer is about. A request id that Snowflake knows already
+/// is answered with an older result, which is masked by the statement that made it.
+pub(super) fn about(
+    services: &Services,
+    operation: &Operation,
+    answered: Option<&QueryId>,
+    terms: &Terms,
+) -> Terms {
+    match (operation, answered) {
+        (Operation::Monitor(id), _) | (Operation::Query(_), Some(id)) => services.results.terms(id),
+        (
+            Operation::Query(_)
+            | Operation::Result(_)
+            | Operation::Abort(_)
+            | Operation::Login(_)
+            | Operation::Renew
+            | Operation::Heartbeat
+            | Operation::Close
+            | Operation::Telemetry
+            | Operation::Chunk { .. },
+            _,
+        ) => terms.clone(),
     }
 }
 
