@@ -1,7 +1,7 @@
 //! Labels with their keys: everything that masking needs, made once per version of the policies.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::content::Content;
 use super::key::MasterKey;
@@ -22,6 +22,7 @@ pub struct Masks {
     /// The detectors without some labels.
     without: Mutex<HashMap<BTreeSet<Arc<str>>, Arc<Content>>>,
     digest: [u8; 32],
+    redactions: OnceLock<Arc<Content>>,
 }
 
 impl Masks {
@@ -50,12 +51,20 @@ impl Masks {
             detected,
             without: Mutex::default(),
             digest: *rules.finalize().as_bytes(),
+            redactions: OnceLock::new(),
         }
     }
 
     #[must_use]
     pub const fn content(&self) -> &Arc<Content> {
         &self.content
+    }
+
+    /// What is done to texts that are stored: finds are redacted, whatever their method.
+    #[must_use]
+    pub fn redactions(&self) -> &Arc<Content> {
+        self.redactions
+            .get_or_init(|| Arc::new(self.content.redacting()))
     }
 
     /// The labels that are found by their looks.

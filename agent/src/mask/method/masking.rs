@@ -58,6 +58,22 @@ impl Masking {
         }
     }
 
+    /// The same label with a method that keeps nothing: for what is stored.
+    #[must_use]
+    pub fn redacting(&self) -> Self {
+        Self {
+            label: Arc::clone(&self.label),
+            rank: self.rank,
+            rule: Rule {
+                method: Method::Redact,
+                ..Rule::default()
+            },
+            hasher: self.hasher.clone(),
+            shifter: self.shifter.clone(),
+            cipher: None,
+        }
+    }
+
     /// Masks a text. Never gives the text back as it was, but for generalised dates and numbers.
     pub fn text(&self, value: &str, output: &mut String) -> Replaced {
         let start = output.len();
