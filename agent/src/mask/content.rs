@@ -57,6 +57,18 @@ impl Content {
         }
     }
 
+    /// The same with every find redacted, whatever the label's method keeps: for what is stored.
+    #[must_use]
+    pub fn redacting(&self) -> Self {
+        let maskings = self.maskings.iter();
+        Self::new(
+            maskings
+                .map(|(detector, masking)| (*detector, Arc::new(masking.redacting())))
+                .collect(),
+            self.detection.clone(),
+        )
+    }
+
     /// Copies a text to `output` with every find masked; false, and nothing copied, if there is
     /// none. `found` gets the masking of each find.
     pub fn text(&self, value: &str, hint: &Hint, output: &mut String, found: &mut Found) -> bool {

@@ -1,12 +1,12 @@
 //! Labels with their keys: everything that masking needs, made once per version of the policies.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::content::Content;
 use super::key::MasterKey;
 use super::labels::Labels;
-use super::method::{Masking, Rule};
+use super::method::Masking;
 
 /// Sets of detectors that are kept ready. Their number is that of the rights to see labels that
 /// principals have; one takes some hundred KiB of compiled patterns.
@@ -19,11 +19,10 @@ pub struct Masks {
     content: Arc<Content>,
     /// Labels that are found by their looks.
     detected: BTreeSet<Arc<str>>,
-    /// The detectors, each with the marker in place of its label's method.
-    redacting: Arc<Content>,
     /// The detectors without some labels.
     without: Mutex<HashMap<BTreeSet<Arc<str>>, Arc<Content>>>,
     digest: [u8; 32],
+    redactions: OnceLock<Arc<Content>>,
 }
 
 impl Masks {
@@ -31,7 +30,6 @@ impl Masks {
     pub fn new(labels: &Labels, key: &MasterKey) -> Self {
         let mut by_label = BTreeMap::new();
         let (mut found, mut detected) = (Vec::new(), BTreeSet::new());
-        let mut redacting = Vec::new();
         let mut rules = blake3::Hasher::new();
         for (name, label) in labels.iter() {
             let name: Arc<str> = name.into();
@@ -39,17 +37,9 @@ impl Masks {
             rules.update(format!("{name} {} {rule:?};", label.rank).as_bytes());
             let masking = Masking::new(Arc::clone(&name), label.rank, rule, key.of(&name));
             let masking = Arc::new(masking);
-            let marking = Masking::new(
-                Arc::clone(&name),
-                label.rank,
-                Rule::default(),
-                key.of(&name),
-            );
-            let marking = Arc::new(marking);
             for detector in &label.detectors {
                 rules.update(format!("{};", detector.name).as_bytes());
                 found.push((*detector, Arc::clone(&masking)));
-                redacting.push((*detector, Arc::clone(&marking)));
                 detected.insert(Arc::clone(&name));
             }
             by_label.insert(name, masking);
@@ -59,9 +49,9 @@ impl Masks {
             by_label,
             content: Arc::new(Content::new(found, labels.detection().clone())),
             detected,
-            redacting: Arc::new(Content::new(redacting, labels.detection().clone())),
             without: Mutex::default(),
             digest: *rules.finalize().as_bytes(),
+            redactions: OnceLock::new(),
         }
     }
 
@@ -70,10 +60,11 @@ impl Masks {
         &self.content
     }
 
-    /// The detectors for what is recorded: whatever is found in it is told by its label alone.
+    /// What is done to texts that are stored: finds are redacted, whatever their method.
     #[must_use]
-    pub const fn redacting(&self) -> &Arc<Content> {
-        &self.redacting
+    pub fn redactions(&self) -> &Arc<Content> {
+        self.redactions
+            .get_or_init(|| Arc::new(self.content.redacting()))
     }
 
     /// The labels that are found by their looks.

@@ -11,6 +11,7 @@ use super::refusal::{Asked, Reason, Refusal};
 use super::services::{Services, Session};
 use crate::access::{Ask, AskId};
 use crate::clock;
+use crate::mask::content::Content;
 use crate::policy::{Denial, Hold, Permit};
 use crate::record::{
     self, Decided, Ending, Entry, Masked, Opening, Outcome, RecordError, Recorded,
@@ -79,17 +80,24 @@ impl Exchange {
 
     pub(super) fn asks(&mut self, operation: &Operation) {
         self.operation = operation.name();
-        let policies = self.services.policies.snapshot();
-        let masker = &self.services.masker;
-        let masks = masker.masks(policies.labels(), policies.version());
-        let content = Arc::clone(masks.redacting());
-        self.detail = Some(Decided::redacted(operation, content, clock::now()));
+        self.detail = Some(Decided::of(operation, &self.redactions(), clock::now()));
     }
 
     /// Notes a request of ours, made because of a client's.
     pub(super) fn asks_for_us(&mut self, purpose: &'static str, operation: &Operation) {
         self.operation = purpose;
-        self.detail = Some(Decided::ours(purpose, operation, clock::now()));
+        let redactions = self.redactions();
+        self.detail = Some(Decided::ours(purpose, operation, &redactions, clock::now()));
+    }
+
+    /// What is not recorded, by the labels that are in force.
+    fn redactions(&self) -> Arc<Content> {
+        let policies = self.services.policies.snapshot();
+        let masks = self
+            .services
+            .masker
+            .masks(policies.labels(), policies.version());
+        Arc::clone(masks.redactions())
     }
 
     /// Notes where a request went that is no operation. A path to a chunk is a secret.

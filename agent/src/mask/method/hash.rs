@@ -10,7 +10,7 @@ use ring::hmac;
 use crate::mask::marker::HASH_PREFIX;
 
 /// Computes with one key.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Hasher(hmac::Key);
 
 impl Hasher {

@@ -58,6 +58,22 @@ impl Masking {
         }
     }
 
+    /// The same label with a method that keeps nothing: for what is stored.
+    #[must_use]
+    pub fn redacting(&self) -> Self {
+        Self {
+            label: Arc::clone(&self.label),
+            rank: self.rank,
+            rule: Rule {
+                method: Method::Redact,
+                ..Rule::default()
+            },
+            hasher: self.hasher.clone(),
+            shifter: self.shifter.clone(),
+            cipher: None,
+        }
+    }
+
     /// Masks a text. Never gives the text back as it was, but for generalised dates and numbers.
     pub fn text(&self, value: &str, output: &mut String) -> Replaced {
         let start = output.len();
@@ -84,8 +100,12 @@ impl Masking {
         self.text(shown, output)
     }
 
-    /// Masks the values of a JSON text: keys stay. A text that is no JSON becomes one JSON string.
+    /// Masks the values of a JSON text: keys stay. A text that is no JSON becomes one JSON string. By
+    /// `null` the whole is NULL.
     pub fn json(&self, value: &str, output: &mut String) -> Replaced {
+        if self.rule.method == Method::Null {
+            return null::written();
+        }
         let start = output.len();
         let rewritten = leaves::rewrite(value, output, &mut |leaf, output| match leaf {
             Leaf::Text(text) => match self.text(text, output) {
@@ -100,7 +120,10 @@ impl Masking {
             Ok(_) => Replaced::Text,
             Err(NotJson) => {
                 output.truncate(start);
-                self.not_json(output)
+                output.push('"');
+                redact::write(&self.label, output);
+                output.push('"');
+                Replaced::Text
             }
         }
     }
@@ -227,16 +250,6 @@ impl Masking {
             }
             None => Change::Null,
         }
-    }
-
-    fn not_json(&self, output: &mut String) -> Replaced {
-        if self.rule.method == Method::Null {
-            return Replaced::Null;
-        }
-        output.push('"');
-        redact::write(&self.label, output);
-        output.push('"');
-        Replaced::Text
     }
 
     const fn generalises(&self) -> bool {

@@ -135,7 +135,7 @@ proptest! {
     #[test]
     fn no_leaf_of_json_stays(value in value(), number in any::<i32>(), flag in any::<bool>()) {
         let cell = serde_json::json!({ "k": [value, number, flag, null], "l": value });
-        for method in hiding() {
+        for method in hiding().into_iter().filter(|method| *method != Method::Null) {
             let masking = masking(method);
             let masked = json(&masking, &cell.to_string()).unwrap();
             let masked: serde_json::Value = serde_json::from_str(&masked).unwrap();
@@ -237,7 +237,9 @@ fn json_keeps_its_shape() {
         json(&number, r#"[1, "4111"#).as_deref(),
         Some(r#""[masked:pii.x]""#)
     );
-    assert_eq!(json(&masking(Method::Null), xml), None);
+    for cell in [xml, cell, "null", "[]"] {
+        assert_eq!(json(&masking(Method::Null), cell), None);
+    }
     // Escaped again.
     let constant = masking(Method::Constant("\"\\\n".to_owned()));
     assert_eq!(json(&constant, "\"a\"").as_deref(), Some(r#""\"\\\n""#));
