@@ -48,8 +48,8 @@ pub struct Chunk {
 
 #[derive(Debug)]
 enum Inner {
-    Json(json::Stream),
-    Arrow(arrow::Stream),
+    Json(Box<json::Stream>),
+    Arrow(Box<arrow::Stream>),
 }
 
 impl Inner {
@@ -74,8 +74,8 @@ impl Chunk {
     #[must_use]
     pub fn new(plan: Arc<Plan>, format: Format, bytes_max: usize) -> Self {
         let inner = match format {
-            Format::Json => Inner::Json(json::Stream::new(plan, bytes_max)),
-            Format::Arrow => Inner::Arrow(arrow::Stream::new(plan, bytes_max)),
+            Format::Json => Inner::Json(Box::new(json::Stream::new(plan, bytes_max))),
+            Format::Arrow => Inner::Arrow(Box::new(arrow::Stream::new(plan, bytes_max))),
         };
         Self {
             inner,

@@ -46,8 +46,25 @@ pub(super) fn row(
         return Ok(Some(at + 1));
     }
     loop {
-        at = skip_space(bytes, at);
-        let Some(cell) = cell(bytes, at)? else {
+        let start = at + 1;
+        let cell = match bytes.get(at) {
+            Some(b'"') => {
+                let end = start + plain(bytes.get(start..).unwrap_or_default());
+                if bytes.get(end) == Some(&b'"') {
+                    let kind = Kind::Plain;
+                    Some(Cell { start, end, kind })
+                } else {
+                    string(bytes, start, end)?
+                }
+            }
+            Some(b' ' | b'\n' | b'\r' | b'\t') => {
+                at = skip_space(bytes, at);
+                continue;
+            }
+            Some(b']') => return Err(RowsError::Shape),
+            Some(_) | None => null(bytes, at)?,
+        };
+        let Some(cell) = cell else {
             return Ok(None);
         };
         if cells.len() == columns {
@@ -58,7 +75,9 @@ pub(super) fn row(
             Kind::Null => cell.end,
             Kind::Plain | Kind::Escaped => cell.end + 1,
         };
-        at = skip_space(bytes, at);
+        if let Some(b' ' | b'\n' | b'\r' | b'\t') = bytes.get(at) {
+            at = skip_space(bytes, at);
+        }
         match bytes.get(at) {
             None => return Ok(None),
             Some(b',') => at += 1,
@@ -73,35 +92,26 @@ pub(super) fn row(
     }
 }
 
-fn cell(bytes: &[u8], at: usize) -> Result<Option<Cell>, RowsError> {
-    match bytes.get(at) {
-        None => Ok(None),
-        Some(b'"') => string(bytes, at + 1),
-        Some(b']') => Err(RowsError::Shape),
-        Some(b'n') => {
-            let rest = bytes.get(at..).unwrap_or_default();
-            if rest.starts_with(b"null") {
-                return Ok(Some(Cell {
-                    start: at,
-                    end: at + 4,
-                    kind: Kind::Null,
-                }));
-            }
-            if b"null".starts_with(rest) {
-                return Ok(None);
-            }
-            Err(RowsError::Malformed(NOT_A_CELL))
-        }
-        Some(_) => Err(RowsError::Malformed(NOT_A_CELL)),
+fn null(bytes: &[u8], at: usize) -> Result<Option<Cell>, RowsError> {
+    let rest = bytes.get(at..).unwrap_or_default();
+    if rest.starts_with(b"null") {
+        return Ok(Some(Cell {
+            start: at,
+            end: at + 4,
+            kind: Kind::Null,
+        }));
     }
+    if b"null".starts_with(rest) {
+        return Ok(None);
+    }
+    Err(RowsError::Malformed("a cell is neither a string nor null"))
 }
 
-/// The string whose first byte behind the quote is at `start`.
-fn string(bytes: &[u8], start: usize) -> Result<Option<Cell>, RowsError> {
+/// The string whose first byte behind the quote is at `start`, and whose first byte that means
+/// something is at `at`.
+fn string(bytes: &[u8], start: usize, mut at: usize) -> Result<Option<Cell>, RowsError> {
     let mut kind = Kind::Plain;
-    let mut at = start;
     loop {
-        at += plain(bytes.get(at..).unwrap_or_default());
         match bytes.get(at) {
             None => return Ok(None),
             Some(b'"') => {
@@ -120,6 +130,7 @@ fn string(bytes: &[u8], start: usize) -> Result<Option<Cell>, RowsError> {
             }
             Some(_) => return Err(RowsError::Malformed("a control character in a string")),
         }
+        at += plain(bytes.get(at..).unwrap_or_default());
     }
 }
 
@@ -141,6 +152,7 @@ fn escape(bytes: &[u8]) -> Result<Option<usize>, RowsError> {
 
 /// How many bytes there are before the first that means something in a string: a quote, a backslash
 /// or a control character.
+#[inline]
 pub(super) fn plain(bytes: &[u8]) -> usize {
     let (words, rest) = bytes.as_chunks::<8>();
     let mut before = 0;
@@ -216,7 +228,6 @@ impl Seeker {
     }
 }
 
-const NOT_A_CELL: &str = "a cell is neither a string nor null";
 const BAD_ESCAPE: &str = "an escape that is none";
 
 #[cfg(test)]

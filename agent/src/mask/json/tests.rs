@@ -9,8 +9,10 @@ use zeroize::Zeroizing;
 
 use super::*;
 use crate::mask::column::is_json;
-use crate::mask::detect::Hint;
+use crate::mask::content::Content;
+use crate::mask::detect::{Detector, Hint};
 use crate::mask::key::MasterKey;
+use crate::mask::labels::Detection;
 use crate::mask::method::{DateRule, Masking, Method, NumberRule, Otherwise, Rule};
 use crate::mask::plan::{Column, Treatment};
 use crate::snowflake::rowtype::{Field, Type};
@@ -330,6 +332,64 @@ fn a_cell_that_is_only_looked_at_stays() {
         let plan = plan([column(kind, scale, Treatment::Scan(Hint::default()))]);
         assert_eq!(whole(&plan, &row(cell)).unwrap().0, row(cell));
     }
+}
+
+/// Found nowhere but where a test puts it.
+static MARK: Detector = Detector {
+    name: "mark",
+    title: "Mark",
+    category: "MARK",
+    pattern: "qzjx[0-9]{4}",
+    check: |_| Some(100),
+    context: &[],
+    numeric: false,
+};
+
+fn voting(sample: usize) -> Plan {
+    let masking = masking("mark", Method::Null, false);
+    let detection = Detection {
+        sample,
+        ..Detection::default()
+    };
+    let content = Content::new(vec![(&MARK, masking)], detection);
+    let scan = || Treatment::Scan(content.scanner().hint("C"));
+    let mut plan = texts([Treatment::Clear, scan()]);
+    plan.columns.push(column(Type::Fixed, 0, scan()));
+    plan.columns.push(column(Type::Date, 0, scan()));
+    plan.content = Arc::new(content);
+    plan
+}
+
+#[test]
+fn rows_that_vote_are_held_back_until_they_have() {
+    let plan = Arc::new(voting(3));
+    let row = |at: usize| format!("[\"{at}\",\"\\u0061{at}\" ,\"1\",null]");
+    let mut stream = Stream::new(Arc::clone(&plan), 1000);
+    let mut output = Vec::new();
+    let mut expected = String::new();
+    for at in 0..6 {
+        let comma = if at == 0 { " " } else { " ,\n" };
+        expected.push_str(&format!("{comma}{}", row(at)));
+        let bytes = format!("{comma}{}", row(at)).into_bytes();
+        stream.push(&bytes, &mut output).unwrap();
+        let shown = if at < 2 { "" } else { &expected };
+        assert_eq!(String::from_utf8_lossy(&output), shown, "{at}");
+    }
+    assert_eq!(stream.finish(&mut output).unwrap().rows, 6);
+    assert_eq!(output, expected.as_bytes());
+
+    // Fewer rows than could vote, too.
+    for rows in 0..3 {
+        let rows: Vec<String> = (0..rows).map(row).collect();
+        let json = format!("[{}]", rows.join(","));
+        assert_eq!(text_of(whole(&plan, json.as_bytes())), json);
+    }
+    // And a few large ones are enough.
+    let large = format!("[\"{}\",null,null,null]", "x".repeat(1 << 20));
+    let mut stream = Stream::new(plan, 2 << 20);
+    let mut output = Vec::new();
+    stream.push(large.as_bytes(), &mut output).unwrap();
+    assert_eq!(output.len(), large.len());
 }
 
 /// Cells of columns: which are masked, which are scanned for nothing, which are clear.

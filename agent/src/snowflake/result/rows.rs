@@ -63,12 +63,11 @@ impl Admitted {
     }
 
     fn replace(&mut self, name: &str, json: Vec<u8>) {
-        let data = self.data.iter_mut().flatten();
-        for (_, value) in data.filter(|(key, value)| key == name && *value != json) {
+        let mut data = self.data.iter_mut().flatten();
+        if let Some((_, value)) = data.find(|(key, value)| key == name && *value != json) {
             // What came is no longer what goes out.
             self.whole = None;
             *value = json.into();
-            return;
         }
     }
 }
