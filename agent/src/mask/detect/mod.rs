@@ -80,3 +80,6 @@ pub fn all() -> impl Iterator<Item = &'static Detector> {
 pub fn by_name(name: &str) -> Option<&'static Detector> {
     all().find(|detector| detector.name == name)
 }
+
+#[cfg(test)]
+mod tests;

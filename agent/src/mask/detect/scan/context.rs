@@ -17,13 +17,19 @@ const INSIDE_MIN: usize = 4;
 pub(super) struct Phrase {
     words: Vec<&'static str>,
     joined: String,
+    letters: u32,
 }
 
 impl Phrase {
     pub(super) fn new(text: &'static str) -> Self {
         let words: Vec<_> = words(text).collect();
         let joined = words.concat();
-        Self { words, joined }
+        let letters = letters(&joined);
+        Self {
+            words,
+            joined,
+            letters,
+        }
     }
 
     fn is_in(&self, words: &[&str]) -> bool {
@@ -63,10 +69,29 @@ pub(super) fn is_near(phrases: &[Phrase], before: &str, after: &str) -> bool {
         return false;
     }
     let has = |text: &str| {
+        // Most texts lack a letter of each phrase: parting them into words costs more.
+        let letters = letters(text);
+        let mut possible = phrases
+            .iter()
+            .filter(|it| it.letters & !letters == 0)
+            .peekable();
+        if letters == 0 || possible.peek().is_none() {
+            return false;
+        }
         let words: Vec<_> = words(text).collect();
-        !words.is_empty() && phrases.iter().any(|phrase| phrase.is_in(&words))
+        possible.any(|phrase| phrase.is_in(&words))
     };
     has(tail(before)) || has(head(after))
+}
+
+/// The ASCII letters of a text, one bit each, and one for whatever is not ASCII.
+fn letters(text: &str) -> u32 {
+    text.bytes().fold(0, |letters, byte| match byte {
+        b'a'..=b'z' => letters | 1 << (byte - b'a'),
+        b'A'..=b'Z' => letters | 1 << (byte - b'A'),
+        0x80.. => letters | 1 << 26,
+        _ => letters,
+    })
 }
 
 /// The end of a text, without a word that would be cut.

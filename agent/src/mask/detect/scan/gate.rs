@@ -114,6 +114,7 @@ mod tests {
     use regex::bytes::RegexBuilder;
 
     use super::*;
+    use crate::mask::detect::scan::needs;
 
     const PATTERNS: [&str; 5] = [
         r"\d{3}-\d{2}-\d{4}",
@@ -124,7 +125,7 @@ mod tests {
     ];
 
     fn gate() -> Gate {
-        Gate::new(&PATTERNS.map(|it| Needs::of(it).unwrap()))
+        Gate::new(&PATTERNS.map(|it| Needs::of(&needs::read(it).unwrap())))
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! Looks for everything at once in a value.
 //!
-//! Cheap questions come first: counts of bytes ([`gate`]), then one automaton over all patterns that
-//! are left, then each pattern that it named, and last the detector's own check.
+//! Cheap questions come first: counts of bytes ([`gate`]), then, at each place where a find could begin,
+//! its first byte and the length of its first word ([`starts`]), then the few patterns that are left,
+//! anchored to that place, and last the detector's own check. One automaton over all patterns does worse:
+//! dozens of counted repeats, each begun at each word, have more states than a cache holds, and looking
+//! for the place of what it found is a second search.
 //!
 //! A find never begins or ends inside a run of ASCII letters and digits: `x4111111111111111` is one
 //! word and no card. A pattern that begins (or ends) with something else takes no heed of what stands
@@ -18,15 +21,17 @@ mod fold;
 mod gate;
 mod needs;
 mod settle;
+mod starts;
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use regex::bytes::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
+use regex::bytes::{Regex, RegexBuilder};
 
 use self::context::Phrase;
 use self::gate::{Gate, POSITIONS_MAX, Positions};
 use self::needs::Needs;
+use self::starts::{Beginning, Starts};
 use super::{Candidate, Confidence, Detector};
 
 /// Something that was found in a value.
@@ -57,8 +62,7 @@ pub struct Scanner {
 struct Inner {
     engines: Vec<Engine>,
     gate: Gate,
-    /// All patterns by position: tells which match, not where.
-    set: RegexSet,
+    starts: Starts,
     numeric: Positions,
 }
 
@@ -66,9 +70,10 @@ struct Inner {
 #[derive(Debug)]
 struct Engine {
     detector: &'static Detector,
-    /// The pattern with the byte before and after it, where it begins and ends with a word.
+    /// The pattern at the start of a text, with the byte after it where it ends with a word.
     regex: Regex,
     needs: Needs,
+    beginning: Beginning,
     context: Vec<Phrase>,
 }
 
@@ -85,12 +90,7 @@ impl Scanner {
             }
         }
         let needs: Vec<Needs> = engines.iter().map(|it| it.needs).collect();
-        let patterns = engines.iter().map(|it| it.regex.as_str());
-        let set = RegexSetBuilder::new(patterns)
-            .unicode(false)
-            .size_limit(COMPILED_BYTES_MAX)
-            .dfa_size_limit(AUTOMATON_BYTES_MAX)
-            .build();
+        let beginnings: Vec<Beginning> = engines.iter().map(|it| it.beginning).collect();
         let numeric = (0..).zip(&engines).filter(|(_, it)| it.detector.numeric);
         let numeric = numeric.fold(0, |sum: Positions, (at, _)| sum | (1 << at));
         Self {
@@ -98,7 +98,7 @@ impl Scanner {
             inner: Arc::new(Inner {
                 engines,
                 gate: Gate::new(&needs),
-                set: set.unwrap_or_default(),
+                starts: Starts::new(&beginnings),
                 numeric,
             }),
         }
@@ -178,31 +178,108 @@ impl Inner {
         least: Confidence,
         hits: &mut Vec<Hit>,
     ) {
-        let mut open = self.gate.pass(text.as_bytes(), among);
-        if open.count_ones() > ALONE_MAX {
-            let matched = self.set.matches(text.as_bytes());
-            open &= matched.iter().fold(0, |sum: Positions, at| sum | (1 << at));
+        let bytes = text.as_bytes();
+        let open = self.gate.pass(bytes, among);
+        if open == 0 {
+            return;
         }
-        for (at, engine) in (0..).zip(&self.engines) {
-            let bit: Positions = 1 << at;
-            if open & bit != 0 {
-                engine.search(text, hint.likely & bit != 0, least, hits);
+        let mut state = State {
+            text,
+            hint,
+            least,
+            taken: Vec::new(),
+            taken_to: 0,
+            work: bytes
+                .len()
+                .saturating_mul(WORK_FACTOR)
+                .saturating_add(WORK_FREE),
+        };
+        let mut at = 0;
+        while let Some(rest @ [first, ..]) = bytes.get(at..) {
+            let mut open = self.starts.at(rest, open);
+            let mut next = at + 1;
+            if first.is_ascii_alphanumeric() {
+                let run = rest.iter().take_while(|it| it.is_ascii_alphanumeric());
+                let run = run.count();
+                open = self.starts.run(run, open);
+                next = at + run;
             }
-            if open < bit {
-                break;
+            while open != 0 {
+                let position = open.trailing_zeros();
+                open &= open - 1;
+                let position = usize::try_from(position).unwrap_or(POSITIONS_MAX);
+                if let Some(engine) = self.engines.get(position) {
+                    state.attempt(engine, position, at, hits);
+                }
             }
+            at = next;
         }
         settle::settle(hits);
     }
 }
 
+/// One value while it is read.
+struct State<'t> {
+    text: &'t str,
+    hint: &'t Hint,
+    least: Confidence,
+    /// Up to where a position has its finds, and beyond the allowance refused candidates.
+    taken: Vec<(usize, usize)>,
+    /// The largest of them.
+    taken_to: usize,
+    /// Bytes that may still be read again.
+    work: usize,
+}
+
+impl State<'_> {
+    /// Looks for a find of one detector that begins at a place.
+    fn attempt(&mut self, engine: &Engine, position: usize, at: usize, hits: &mut Vec<Hit>) {
+        if at < self.taken_to && self.taken.iter().any(|it| it.0 == position && at < it.1) {
+            return;
+        }
+        let bytes = self.text.as_bytes().get(at..).unwrap_or_default();
+        let Some(mut end) = engine.end(bytes) else {
+            return;
+        };
+        let likely = self.hint.likely >> position & 1 == 1;
+        let whole = at + end;
+        for _ in 0..=SHORTER_MAX {
+            if let Some(hit) = engine.judge(self.text, at..at + end, likely, self.least) {
+                self.take(position, hit.range.end);
+                hits.push(hit);
+                return;
+            }
+            self.work = self.work.saturating_sub(end);
+            if self.work == 0 {
+                return self.take(position, whole);
+            }
+            let shorter = word_end_before(bytes, end).and_then(|cut| bytes.get(..cut));
+            let Some(shorter) = shorter.and_then(|cut| engine.end(cut)) else {
+                return;
+            };
+            end = shorter;
+        }
+    }
+
+    fn take(&mut self, position: usize, to: usize) {
+        self.taken_to = self.taken_to.max(to);
+        match self.taken.iter_mut().find(|it| it.0 == position) {
+            Some(taken) => taken.1 = to,
+            None => self.taken.push((position, to)),
+        }
+    }
+}
+
 impl Engine {
     fn new(detector: &'static Detector) -> Option<Self> {
-        let needs = Needs::of(detector.pattern)?;
-        let edge = |is_word, edge| if is_word { edge } else { "" };
-        let before = edge(needs.starts_in_word, "(?:^|[^0-9A-Za-z])");
-        let after = edge(needs.ends_in_word, "(?:[^0-9A-Za-z]|$)");
-        let regex = RegexBuilder::new(&format!("{before}(?:{}){after}", detector.pattern))
+        let hir = needs::read(detector.pattern)?;
+        let needs = Needs::of(&hir);
+        let after = if needs.ends_in_word {
+            "(?:[^0-9A-Za-z]|$)"
+        } else {
+            ""
+        };
+        let regex = RegexBuilder::new(&format!("^(?:{}){after}", detector.pattern))
             .unicode(false)
             .size_limit(COMPILED_BYTES_MAX)
             .dfa_size_limit(AUTOMATON_BYTES_MAX)
@@ -211,63 +288,18 @@ impl Engine {
             detector,
             regex: regex.ok()?,
             needs,
+            beginning: Beginning::of(&hir),
             context: detector.context.iter().copied().map(Phrase::new).collect(),
         })
     }
 
-    /// Finds what does not overlap, from left to right.
-    fn search(&self, text: &str, likely: bool, least: Confidence, hits: &mut Vec<Hit>) {
-        let bytes = text.as_bytes();
-        let (mut from, mut work) = (0_usize, 0_usize);
-        let work_max = text.len().saturating_mul(WORK_FACTOR);
-        while from <= bytes.len()
-            && let Some(found) = self.regex.find_at(bytes, from)
-        {
-            work = work.saturating_add(found.end() - from);
-            let whole = self.inner(bytes, found.range());
-            if whole.is_empty() {
-                from = found.end().max(from + 1);
-                continue;
-            }
-            let mut hit = self.judge(text, whole.clone(), likely, least);
-            let mut end = whole.end;
-            for _ in 0..SHORTER_MAX {
-                if hit.is_some() || work > work_max {
-                    break;
-                }
-                let Some(shorter) = word_end_before(bytes, whole.start, end) else {
-                    break;
-                };
-                let cut = bytes.get(..shorter).unwrap_or_default();
-                let found_shorter = self.regex.find_at(cut, found.start());
-                let Some(shorter) = found_shorter.filter(|it| it.start() == found.start()) else {
-                    break;
-                };
-                work = work.saturating_add(shorter.len());
-                let shorter = self.inner(cut, shorter.range());
-                end = shorter.end;
-                hit = self.judge(text, shorter, likely, least);
-            }
-            from = match &hit {
-                Some(hit) => hit.range.end.max(from + 1),
-                None if work > work_max => whole.end,
-                None => word_after(bytes, whole.start),
-            };
-            hits.extend(hit);
-        }
-    }
-
-    /// What the pattern itself matched: without the bytes beside it that the regex asks for.
-    fn inner(&self, bytes: &[u8], range: Range<usize>) -> Range<usize> {
-        let is_word = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_alphanumeric);
-        let Range { mut start, mut end } = range;
-        if self.needs.starts_in_word && start < end && !is_word(start) {
-            start += 1;
-        }
-        if self.needs.ends_in_word && start < end && !is_word(end - 1) {
-            end -= 1;
-        }
-        start..end
+    /// Where the match ends that begins with these bytes, if there is one and it is not empty.
+    fn end(&self, bytes: &[u8]) -> Option<usize> {
+        let end = self.regex.find(bytes)?.end();
+        let last = bytes.get(..end)?.last()?;
+        // The byte that must stand behind a word is no part of it.
+        let behind = self.needs.ends_in_word && !last.is_ascii_alphanumeric();
+        Some(if behind { end - 1 } else { end })
     }
 
     fn judge(
@@ -308,36 +340,29 @@ fn joins(one: &str, other: &str) -> bool {
     is_word(one.as_bytes().last()) && is_word(other.as_bytes().first())
 }
 
-/// Where the last word ends that ends before `end` and after `start`.
-fn word_end_before(bytes: &[u8], start: usize, end: usize) -> Option<usize> {
-    let text = bytes.get(start..end)?;
+/// Where the last word ends that ends before `end`.
+fn word_end_before(bytes: &[u8], end: usize) -> Option<usize> {
+    let text = bytes.get(..end)?;
     let gap = text
         .iter()
         .rposition(|byte| !byte.is_ascii_alphanumeric())?;
     let text = text.get(..gap)?;
     let last = text.iter().rposition(u8::is_ascii_alphanumeric)?;
-    Some(start + last + 1)
+    Some(last + 1)
 }
-
-/// From where the next candidate may begin, if the one at `start` is none.
-fn word_after(bytes: &[u8], start: usize) -> usize {
-    let rest = bytes.get(start..).unwrap_or_default();
-    let word = rest.iter().take_while(|it| it.is_ascii_alphanumeric());
-    start + word.count().max(1)
-}
-
-/// Up to so many patterns are tried one by one: the automaton of all of them costs as much as two.
-const ALONE_MAX: u32 = 2;
 
 /// A candidate is cut so often: what follows a card number or an IBAN is rarely more words than that.
 const SHORTER_MAX: usize = 8;
 
-/// Bytes that a detector may look at again, for each byte of the value.
-const WORK_FACTOR: usize = 32;
+/// Bytes that may be read again after a refusal, for each byte of the value and for none.
+const WORK_FACTOR: usize = 16;
+const WORK_FREE: usize = 4096;
 
 /// A compiled pattern, and all of them together. The largest is far below; a mistake is not.
 const COMPILED_BYTES_MAX: usize = 16 << 20;
 
-/// What the lazy automaton of a thread may keep of its states. Forty patterns in one take about a
-/// megabyte for usual values; less makes it start over again and again.
-const AUTOMATON_BYTES_MAX: usize = 8 << 20;
+/// What the lazy automaton of a pattern may keep of its states in each thread.
+const AUTOMATON_BYTES_MAX: usize = 2 << 20;
+
+#[cfg(test)]
+mod tests;

@@ -16,20 +16,16 @@ pub(super) struct Needs {
     pub(super) letters: usize,
     /// ASCII bytes that each match has, one bit each.
     pub(super) bytes: u128,
-    /// Each match begins, or ends, with a letter or digit.
-    pub(super) starts_in_word: bool,
+    /// Each match ends with a letter or digit.
     pub(super) ends_in_word: bool,
 }
 
 impl Needs {
-    /// `None` if the pattern cannot be read.
-    pub(super) fn of(pattern: &str) -> Option<Self> {
-        let mut parser = ParserBuilder::new().unicode(false).utf8(false).build();
-        let hir = parser.parse(pattern).ok()?;
-        let mut needs = count(&hir);
-        needs.starts_in_word = edge(&hir, Side::Start) == Edge::Word;
-        needs.ends_in_word = edge(&hir, Side::End) == Edge::Word;
-        Some(needs)
+    pub(super) fn of(hir: &Hir) -> Self {
+        Self {
+            ends_in_word: ends_in_word(hir),
+            ..count(hir)
+        }
     }
 
     const fn and(self, other: Self) -> Self {
@@ -79,6 +75,12 @@ impl Needs {
     }
 }
 
+/// Reads a pattern as the scanner compiles it.
+pub(super) fn read(pattern: &str) -> Option<Hir> {
+    let mut parser = ParserBuilder::new().unicode(false).utf8(false).build();
+    parser.parse(pattern).ok()
+}
+
 /// The bit of an ASCII byte.
 pub(super) fn bit(byte: u8) -> u128 {
     1_u128.checked_shl(u32::from(byte)).unwrap_or(0)
@@ -107,7 +109,7 @@ fn count(hir: &Hir) -> Needs {
 }
 
 /// The bytes of a class. One of characters beyond ASCII is read as any byte.
-fn ranges(class: &Class) -> Vec<RangeInclusive<u8>> {
+pub(super) fn ranges(class: &Class) -> Vec<RangeInclusive<u8>> {
     match class {
         Class::Bytes(bytes) => {
             let ranges = bytes.iter();
@@ -124,78 +126,40 @@ fn ranges(class: &Class) -> Vec<RangeInclusive<u8>> {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Side {
-    Start,
-    End,
-}
-
-/// What stands at one side of every match.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Edge {
-    /// A letter or digit.
-    Word,
-    /// A letter or digit, unless this part of the pattern is empty.
-    WordOrNothing,
-    Nothing,
-    Unknown,
-}
-
-fn edge(hir: &Hir, side: Side) -> Edge {
-    let word = |is_word: bool| {
-        if is_word { Edge::Word } else { Edge::Unknown }
-    };
+/// True if every match ends with a letter or digit. Where it is not plain, it is said not to be.
+fn ends_in_word(hir: &Hir) -> bool {
     match hir.kind() {
-        HirKind::Empty | HirKind::Look(_) => Edge::Nothing,
-        HirKind::Literal(literal) => {
-            let byte = match side {
-                Side::Start => literal.0.first(),
-                Side::End => literal.0.last(),
-            };
-            word(byte.is_some_and(u8::is_ascii_alphanumeric))
-        }
+        HirKind::Empty | HirKind::Look(_) => false,
+        HirKind::Literal(literal) => literal.0.last().is_some_and(u8::is_ascii_alphanumeric),
         HirKind::Class(class) => {
             let mut bytes = ranges(class).into_iter().flatten();
-            word(bytes.all(|byte| byte.is_ascii_alphanumeric()))
+            bytes.all(|byte| byte.is_ascii_alphanumeric())
         }
-        HirKind::Repetition(repetition) => match edge(&repetition.sub, side) {
-            Edge::Word if repetition.min == 0 => Edge::WordOrNothing,
-            other => other,
-        },
-        HirKind::Capture(capture) => edge(&capture.sub, side),
+        HirKind::Repetition(repetition) => repetition.min > 0 && ends_in_word(&repetition.sub),
+        HirKind::Capture(capture) => ends_in_word(&capture.sub),
         HirKind::Concat(parts) => {
-            let edges = parts.iter().map(|part| edge(part, side));
-            match side {
-                Side::Start => sequence(edges),
-                Side::End => sequence(edges.rev()),
+            for part in parts.iter().rev() {
+                if ends_in_word(part) {
+                    return true;
+                }
+                // What may be absent leaves the end to the part before it, if it ends well itself.
+                let is_optional = match part.kind() {
+                    HirKind::Repetition(it) => it.min == 0 && ends_in_word(&it.sub),
+                    HirKind::Look(_) | HirKind::Empty => true,
+                    HirKind::Literal(_)
+                    | HirKind::Class(_)
+                    | HirKind::Capture(_)
+                    | HirKind::Concat(_)
+                    | HirKind::Alternation(_) => false,
+                };
+                if !is_optional {
+                    return false;
+                }
             }
+            false
         }
-        HirKind::Alternation(parts) => {
-            let edges = parts.iter().map(|part| edge(part, side));
-            edges
-                .reduce(|one, other| match (one, other) {
-                    (Edge::Unknown, _) | (_, Edge::Unknown) => Edge::Unknown,
-                    (Edge::Word, Edge::Word) => Edge::Word,
-                    (Edge::Nothing, Edge::Nothing) => Edge::Nothing,
-                    (Edge::Word | Edge::WordOrNothing | Edge::Nothing, _) => Edge::WordOrNothing,
-                })
-                .unwrap_or(Edge::Nothing)
-        }
+        HirKind::Alternation(parts) => parts.iter().all(ends_in_word),
     }
-}
-
-/// The edge of parts one after the other, from the edge inwards.
-fn sequence(edges: impl Iterator<Item = Edge>) -> Edge {
-    let mut outer = Edge::Nothing;
-    for edge in edges {
-        outer = match (outer, edge) {
-            (_, Edge::Word) => return Edge::Word,
-            (_, Edge::Unknown) => return Edge::Unknown,
-            (Edge::Nothing, Edge::Nothing) => Edge::Nothing,
-            (_, Edge::Nothing | Edge::WordOrNothing) => Edge::WordOrNothing,
-        };
-    }
-    outer
 }
 
 #[cfg(test)]
@@ -203,7 +167,7 @@ mod tests {
     use super::*;
 
     fn needs(pattern: &str) -> Needs {
-        Needs::of(pattern).unwrap()
+        Needs::of(&read(pattern).unwrap())
     }
 
     #[test]
@@ -218,7 +182,6 @@ mod tests {
         let needs = needs(r"[a-z0-9.]+@[a-z]+\.[a-z]{2,}");
         assert_eq!((needs.length, needs.letters), (6, 3));
         assert_eq!(needs.bytes, bit(b'@') | bit(b'.'));
-        assert!(!needs.starts_in_word, "a dot may come first");
         assert!(needs.ends_in_word);
     }
 
@@ -232,14 +195,14 @@ mod tests {
     #[test]
     fn what_may_be_absent_is_not_needed() {
         assert_eq!(needs(r"(?:\+1)?[ -]?").length, 0);
-        assert!(needs(r"(?:[A-Z]{2})?\d+").starts_in_word);
-        assert!(!needs(r"\+?\d+").starts_in_word);
-        assert!(!needs(r"\d*").starts_in_word);
-        assert!(needs(r"(?:\d|\b[a-z])x").starts_in_word);
+        assert!(needs(r"\d{2}(?:[A-Z]{2})?").ends_in_word);
+        assert!(needs(r"(?:\d|[a-z]+)\b").ends_in_word);
+        assert!(!needs(r"\d+-?").ends_in_word);
+        assert!(!needs(r"\d*").ends_in_word);
     }
 
     #[test]
     fn a_broken_pattern_has_none() {
-        assert_eq!(Needs::of("("), None);
+        assert!(read("(").is_none());
     }
 }
