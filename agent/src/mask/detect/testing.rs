@@ -33,7 +33,8 @@ pub(super) fn believed<'t>(detector: &'static Detector, text: &'t str) -> Vec<&'
     let scanner = scanner(detector);
     let mut hits = Vec::new();
     scanner.scan(text, &Hint::default(), BELIEVED, &mut hits);
-    hits.into_iter().map(|hit| &text[hit.range]).collect()
+    let hits = hits.into_iter();
+    hits.map(|hit| text.get(hit.range).unwrap()).collect()
 }
 
 /// Checks that a text as a whole is found, and is believed.

@@ -58,7 +58,7 @@ pub(super) static DETECTOR: Detector = Detector {
         "生年月日",
         "出生日期",
     ],
-    numeric: false,
+    numeric: true,
 };
 
 const YEARS: RangeInclusive<u16> = 1900..=2035;

@@ -26,6 +26,8 @@ pub(super) static DETECTOR: Detector = Detector {
         "phone",
         "phones",
         "phone number",
+        "phonenumber",
+        "phone no",
         "telephone",
         "tel",
         "mobile",
@@ -33,18 +35,12 @@ pub(super) static DETECTOR: Detector = Detector {
         "cellphone",
         "fax",
         "call",
-        "called",
-        "calls",
         "dial",
-        "ring",
-        "reach",
         "sms",
-        "text",
         "whatsapp",
-        "contact",
         "msisdn",
+        "hotline",
         "telefon",
-        "handy",
         "mobil",
         "telefono",
         "teléfono",
@@ -53,16 +49,12 @@ pub(super) static DETECTOR: Detector = Detector {
         "telefone",
         "celular",
         "téléphone",
-        "portable",
         "telefoon",
         "mobiel",
         "puhelin",
-        "numero de telephone",
-        "phonenumber",
-        "phone no",
-        "hotline",
+        "rufnummer",
     ],
-    numeric: false,
+    numeric: true,
 };
 
 /// Where a number without a country code may be from, the likelier first.
@@ -101,6 +93,14 @@ fn check(candidate: &Candidate<'_>) -> Option<Confidence> {
     if is_amount_or_code(candidate, text) {
         return None;
     }
+    // In a row of groups, those of an IBAN, 00 is no prefix.
+    let follows_digits = candidate
+        .before
+        .trim_end()
+        .ends_with(|c: char| c.is_ascii_digit());
+    if text.starts_with("00") && follows_digits && !candidate.in_context {
+        return None;
+    }
     let groups = groups(text);
     if let Some(international) = international(text) {
         return check_international(&international, candidate.in_context);
@@ -112,6 +112,11 @@ fn check(candidate: &Candidate<'_>) -> Option<Confidence> {
     let is_grouped = groups.len() > 1;
     if is_north_american(&groups) {
         return Some(if candidate.in_context { 92 } else { 75 });
+    }
+    // The groups of US social security numbers and of cards.
+    let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
+    if !candidate.in_context && matches!(*lengths.as_slice(), [3, 2, 4] | [4, 4, 4, ..]) {
+        return None;
     }
     // Without a word only a trunk prefix in a group of its own says that digits are to be dialled.
     let has_trunk = digits.starts_with('0') && is_grouped && groups.iter().all(|it| it.len() < 9);
@@ -304,6 +309,8 @@ mod tests {
             "1 234 567",
             "3.14.159.2653",
             "100-200-300",
+            "060-65-3518",
+            "DE89 3704 0044 0532 0130 04",
             "id 12345678",
             "+1",
             "550e8400-e29b-41d4-a716-446655440000",

@@ -15,7 +15,7 @@ pub(super) static AADHAAR: Detector = Detector {
     category: "NATIONAL_IDENTIFIER",
     pattern: "[2-9][0-9]{3}[ -]?[0-9]{4}[ -]?[0-9]{4}",
     check: check_aadhaar,
-    context: &["aadhaar", "aadhar", "adhaar", "uid", "uidai"],
+    context: &["aadhaar", "aadhar", "adhaar", "uidai"],
     numeric: true,
 };
 

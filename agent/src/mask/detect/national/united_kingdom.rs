@@ -32,7 +32,7 @@ pub(super) static NHS: Detector = Detector {
     category: "NATIONAL_IDENTIFIER",
     pattern: "[0-9]{3}[ -]?[0-9]{3}[ -]?[0-9]{4}",
     check: check_nhs,
-    context: &["nhs", "national health", "health service", "chi"],
+    context: &["nhs", "national health", "health service"],
     numeric: true,
 };
 

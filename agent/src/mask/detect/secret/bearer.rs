@@ -9,7 +9,7 @@ pub(super) static DETECTOR: Detector = Detector {
     name: "bearer-token",
     title: "Authorization header",
     category: "SECRET",
-    pattern: "(?i)(?:bearer|basic|apikey|token) +[A-Za-z0-9._~+/-]{8,}=*",
+    pattern: "(?i)(?:bearer|basic|apikey|token) +[A-Za-z0-9._~+/-]{7,}[A-Za-z0-9_~+/-]=*",
     check,
     context: &[
         "authorization",

@@ -12,7 +12,10 @@ pub(super) static DETECTOR: Detector = Detector {
     name: "jwt",
     title: "JSON web token",
     category: "SECRET",
-    pattern: r"eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*){1,3}",
+    pattern: concat!(
+        r"eyJ[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*){1,3}\.[A-Za-z0-9_-]+",
+        r"|eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.",
+    ),
     check,
     context: &["jwt", "token", "bearer", "authorization", "id token"],
     numeric: false,
@@ -44,6 +47,7 @@ mod tests {
         assert_found(&DETECTOR, TOKEN);
         assert_found(&DETECTOR, "eyJhbGciOiJub25lIn0.eyJpc3MiOiJqb2UifQ.");
         assert_eq!(believed(&DETECTOR, &format!("Bearer {TOKEN}\n")), [TOKEN]);
+        assert_eq!(believed(&DETECTOR, &format!("It was {TOKEN}.")), [TOKEN]);
     }
 
     #[test]

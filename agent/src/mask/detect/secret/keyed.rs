@@ -44,6 +44,13 @@ const HARMLESS: [&str; 10] = [
 ];
 
 fn check(candidate: &Candidate<'_>) -> Option<Confidence> {
+    // The end of a sentence may follow, but not more of the value.
+    let more = candidate
+        .after
+        .trim_start_matches(['+', '/', '=', '_', '.', '~', '-']);
+    if more.len() < candidate.after.len() && more.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+        return None;
+    }
     let at = candidate.text.find([':', '='])?;
     let (name, value) = candidate.text.split_at_checked(at)?;
     let value = value.trim_start_matches([':', '=', '>', ' ', '\t', '"', '\'']);

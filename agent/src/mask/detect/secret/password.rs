@@ -63,15 +63,27 @@ fn check(candidate: &Candidate<'_>) -> Option<Confidence> {
     let quotes: [char; 2] = ['"', '\''];
     let is_quoted = value.starts_with(quotes);
     let inner = value.trim_matches(quotes);
+    // A part of a value is not judged.
+    let goes_on = |c: char| !c.is_whitespace() && !"\"',;&<>".contains(c);
+    if !is_quoted && candidate.after.starts_with(goes_on) {
+        return None;
+    }
     let word = inner
         .trim_end_matches(['.', '!', ')', '?', ':'])
         .to_ascii_lowercase();
     if inner.chars().count() < 4 || is_placeholder(value) || NOT_VALUES.contains(&word.as_str()) {
         return None;
     }
-    // Calls and members are code: `password = request.form.get(`.
-    let is_code =
-        !is_quoted && (inner.contains('(') && separator != ':' || inner.starts_with("os."));
+    // A call is code: `password = request.form.get(`.
+    let callee = inner.split('(').next().unwrap_or_default();
+    let is_name = callee
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.'));
+    let is_code = !is_quoted
+        && callee.len() > 1
+        && is_name
+        && inner.contains('(')
+        && inner.ends_with(['(', ')']);
     if is_code {
         return None;
     }

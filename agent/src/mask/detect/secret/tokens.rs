@@ -100,22 +100,23 @@ mod tests {
     fn each_issuer_has_its_prefix() {
         let hex = "9f8e7d6c5b4a39281706f5e4d3c2b1a0";
         let mixed = "Zk3Lq9Xv7Rt2Wm5Pn8YsQd4Bx6Fh1JcTg0UeAoIyVwNzMrSpKl";
+        let first = |length| mixed.get(..length).unwrap();
         for (detector, prefix, body) in [
             (&DATABRICKS, "dapi", hex),
-            (&GITLAB, "glpat-", &mixed[..20]),
-            (&HUGGING_FACE, "hf_", &mixed[..34]),
+            (&GITLAB, "glpat-", first(20)),
+            (&HUGGING_FACE, "hf_", first(34)),
             (&PYPI, "pypi-AgEIcHlwaS5vcmc", mixed),
-            (&STRIPE, "sk_live_", &mixed[..24]),
-            (&STRIPE, "rk_test_", &mixed[..24]),
-            (&STRIPE, "whsec_", &mixed[..32]),
+            (&STRIPE, "sk_live_", first(24)),
+            (&STRIPE, "rk_test_", first(24)),
+            (&STRIPE, "whsec_", first(32)),
             (&TWILIO, "SK", hex),
         ] {
             assert_found(detector, &token(prefix, body));
             assert_absent(detector, &token(prefix, &"x".repeat(body.len())));
-            assert_absent(detector, &token(prefix, &body[..10]));
+            assert_absent(detector, &token(prefix, body.get(..10).unwrap()));
         }
-        let key = format!("{}.{}", &mixed[..22], &mixed[..43]);
+        let key = format!("{}.{}", first(22), first(43));
         assert_found(&SENDGRID, &token("SG.", &key));
-        assert_absent(&STRIPE, &token("pk_live_", &mixed[..24]));
+        assert_absent(&STRIPE, &token("pk_live_", first(24)));
     }
 }
