@@ -20,10 +20,12 @@ use crate::access::socket::{self, Counter};
 use crate::admin::{self, Admin};
 use crate::catalog::Catalog;
 use crate::config::Config;
-use crate::credential::Credentials;
+use crate::credential::{self, Credentials};
 use crate::identity::Identifier;
 use crate::kernel::Kernel;
 use crate::kernel::metrics::KernelMetrics;
+use crate::mask::key::MasterKey;
+use crate::mask::masks::Masker;
 use crate::policy;
 use crate::proxy::{self, Listeners, Services};
 use crate::record::Recorder;
@@ -55,7 +57,8 @@ async fn serve(config: Config) -> Result<()> {
     let registry = prometheus::Registry::new();
     let listeners = Listeners::bind().context("binding the listeners")?;
     let mut kernel = Kernel::load(&config.kernel, &config.scopes).context("loading eBPF")?;
-    let parts = Parts::build(&config, &registry)?;
+    let mask_key = open_mask_key(&config).await?;
+    let parts = Parts::build(&config, &registry, mask_key)?;
     let notifier = open_notifier(&config, &registry)?;
     let desk = Desk::open(&config.access.store)
         .await
@@ -122,13 +125,18 @@ struct Parts {
     terminator: Terminator,
     recorder: Recorder,
     policies: policy::Store,
+    masker: Masker,
     analyst: Analyst,
     credentials: Credentials,
     upstream: Upstream,
 }
 
 impl Parts {
-    fn build(config: &Config, registry: &prometheus::Registry) -> Result<Self> {
+    fn build(
+        config: &Config,
+        registry: &prometheus::Registry,
+        mask_key: MasterKey,
+    ) -> Result<Self> {
         let recorder = Recorder::open(&config.record).context("opening the recording")?;
         recorder.metrics().register(registry)?;
         let hosts = config.accounts.iter().flat_map(|account| &account.hosts);
@@ -152,6 +160,7 @@ impl Parts {
             terminator: Terminator::new(Arc::new(authority), config.limits.hello_timeout)?,
             recorder,
             policies: policy::Store::open(&config.policy.dir).context("loading the policies")?,
+            masker: Masker::new(mask_key),
             analyst: Analyst::new().context("starting statement analysis")?,
             credentials,
             upstream: Upstream::new(connector, &config.limits, Some(upstream_metrics)),
@@ -168,6 +177,7 @@ impl Parts {
             terminator: self.terminator,
             recorder: self.recorder,
             policies: self.policies,
+            masker: self.masker,
             analyst: self.analyst,
             desk,
             credentials: self.credentials,
@@ -198,6 +208,13 @@ fn accept(
             ))
         })
         .collect()
+}
+
+/// Reads the masking key, or makes it at the first start.
+async fn open_mask_key(config: &Config) -> Result<MasterKey> {
+    let systemd = std::env::var_os("CREDENTIALS_DIRECTORY");
+    let key = credential::mask_key(&config.mask, systemd.as_deref().map(Path::new)).await;
+    key.context("opening the masking key")
 }
 
 /// Opens who is told of asks and grants; everything that is wrong is told at once.

@@ -26,6 +26,8 @@ mod judged;
 #[cfg(test)]
 mod killed;
 #[cfg(test)]
+mod masked;
+#[cfg(test)]
 mod passing;
 #[cfg(test)]
 mod policies;

@@ -275,6 +275,9 @@ socket = "{access_socket}"
 [record]
 dir = "{record}"
 
+[mask]
+key_file = "{mask_key}"
+
 [admin]
 socket = "{socket}"
 metrics = "{metrics}"
@@ -294,6 +297,7 @@ metrics = "{metrics}"
         record = files.record.display(),
         access = files.access.display(),
         access_socket = files.access_socket.display(),
+        mask_key = files.access.with_file_name("mask.key").display(),
         socket = files.socket.display(),
         metrics = environment.addresses().metrics(),
         more = setup.more,

@@ -34,6 +34,12 @@ enum Target {
     Facts,
     /// Loading and evaluating policies
     Policy,
+    /// Masking rows in JSON, against another parser
+    #[value(name = "json_rows")]
+    JsonRows,
+    /// Masking rows in Arrow, in streams that lie
+    #[value(name = "arrow_rows")]
+    ArrowRows,
 }
 
 impl Target {
@@ -42,6 +48,8 @@ impl Target {
             Self::Lexer => "lexer",
             Self::Facts => "facts",
             Self::Policy => "policy",
+            Self::JsonRows => "json_rows",
+            Self::ArrowRows => "arrow_rows",
         }
     }
 
@@ -49,7 +57,8 @@ impl Target {
     const fn bytes_max(self) -> usize {
         match self {
             Self::Lexer | Self::Facts => 16 << 10,
-            Self::Policy => 4 << 10,
+            Self::Policy | Self::JsonRows => 4 << 10,
+            Self::ArrowRows => 8 << 10,
         }
     }
 }

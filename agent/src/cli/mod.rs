@@ -14,6 +14,7 @@ mod extend;
 mod grant;
 mod grants;
 mod init;
+mod labels;
 mod output;
 mod policy;
 mod revoke;
@@ -82,6 +83,9 @@ enum Command {
     /// Checks, tests, explains and suggests policies; needs no daemon.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// Checks and explains labels, and shows what they find and mask; needs no daemon.
+    #[command(subcommand)]
+    Labels(labels::LabelsCommand),
     /// Ends enforcement, which outlives the daemon.
     Detach(detach::Detach),
 }
@@ -145,6 +149,7 @@ fn dispatch(command: Command, output: &mut Output<'_>) -> anyhow::Result<()> {
         Command::Revoke(command) => command.run(output),
         Command::Extend(command) => command.run(output),
         Command::Policy(command) => command.run(output),
+        Command::Labels(command) => command.run(output),
         Command::Detach(command) => command.run(output),
     }
 }

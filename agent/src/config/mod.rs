@@ -45,6 +45,7 @@ pub struct Config {
     /// `[[webhook]]` and `[[slack]]`: who is told of asks and grants.
     pub notify: notify::Config,
     pub admin: Admin,
+    pub mask: Mask,
     pub limits: Limits,
 }
 
@@ -208,6 +209,14 @@ pub struct Admin {
     pub metrics: Option<SocketAddr>,
 }
 
+/// `[mask]`: where the masking key is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mask {
+    pub key: Option<SecretSource>,
+    /// Without a `key`: where one is made at the first start.
+    pub key_file: PathBuf,
+}
+
 /// `[limits]`: every number has a default, with its reason in `raw/settings.rs`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -216,6 +225,8 @@ pub struct Limits {
     pub hello_timeout: Duration,
     pub request_body_bytes_max: usize,
     pub response_body_bytes_max: usize,
+    /// Of one row or record batch that is masked.
+    pub row_bytes_max: usize,
     /// The longest silence of the upstream; below the 60 s after which Python sends again.
     pub upstream_timeout: Duration,
     /// How long a request about a statement that waits for approval is held.

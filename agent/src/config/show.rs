@@ -251,6 +251,7 @@ impl Page {
             record,
             access,
             admin,
+            mask,
             limits,
             ..
         } = config;
@@ -289,6 +290,9 @@ impl Page {
                 .metrics
                 .map_or_else(|| "off".to_owned(), |address| address.to_string()),
         );
+        self.heading("[mask]");
+        self.optional("key", mask.key.as_ref().map(secret));
+        self.path("key_file", &mask.key_file);
         self.heading("[limits]");
         self.line("connections_max", count(limits.connections_max));
         self.line("sessions_max", count(limits.sessions_max));
@@ -301,6 +305,7 @@ impl Page {
             "response_body_bytes_max",
             size(limits.response_body_bytes_max),
         );
+        self.line("row_bytes_max", size(limits.row_bytes_max));
         self.line("upstream_timeout", show_duration(limits.upstream_timeout));
         self.line("hold_poll", show_duration(limits.hold_poll));
     }

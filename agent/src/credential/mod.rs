@@ -7,6 +7,7 @@
 
 mod command;
 mod keypair;
+mod mask_key;
 mod oauth;
 mod proof;
 mod prover;
@@ -21,6 +22,7 @@ use tokio_rustls::TlsConnector;
 
 pub use command::CommandError;
 pub use keypair::{KeyError, account_identifier};
+pub use mask_key::{MaskKeyError, mask_key};
 pub use oauth::{OauthError, Reason};
 pub use proof::Proof;
 pub(crate) use secret::Source;

@@ -1,29 +1,52 @@
 //! The only way from the upstream to the client.
 //!
-//! An answer is opened here and nowhere else. Its envelope is checked, what could carry rows past
-//! us is refused, and its chunk links are taken out; only then can it be released.
+//! An answer is opened here and nowhere else, and each step is a type:
+//!
+//! ```text
+//! Unmasked ─ admit ─► Admitted ─ mask, by the plan of its columns ─► Ready ─ release ─► Masked
+//!     └────── chunk, by the same plan ────────────────────────────────────────────────────▲
+//! ```
+//!
+//! Its envelope is checked, what could carry rows past us is refused, and its chunk links are taken
+//! out. There is no way to a [`Masked`] with rows but through a [`plan::Plan`] of exactly its columns.
 #![forbid(unsafe_code)]
 
 pub mod arrow;
 pub mod column;
 pub mod content;
 pub mod detect;
+mod gzip;
 pub mod json;
 pub mod key;
 pub mod labels;
 pub mod leaves;
+pub mod literal;
+pub mod marker;
 pub mod masks;
 pub mod method;
+pub mod outputs;
 pub mod plan;
 mod proof;
 pub mod rows;
+pub mod shown;
+mod stream;
+pub mod text;
 
 pub use proof::{Key, Masked, MaskedBody};
+pub use stream::{Raw, Sieve, Source, StreamError};
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use self::column::Tally;
+use self::plan::Plan;
+use self::rows::{Format, RowsError};
+use self::text::Wording;
 use crate::snowflake::QueryId;
 use crate::snowflake::catalog::{self, Ask, Told};
 use crate::snowflake::chunk::{Capability, ChunkSet};
-use crate::snowflake::result::{self, Asked, ResultError};
+use crate::snowflake::result::{self, Asked, ResultError, Rows};
+use crate::snowflake::rowtype::{self, Field};
 use crate::snowflake::settings::{self, Settings};
 use crate::sql::ObjectName;
 use crate::upstream::{Unmasked, UnmaskedBody};
@@ -37,24 +60,96 @@ pub enum MaskError {
     Foreign,
     #[error("the upstream sent a chunk where an answer belongs, or the other way round")]
     Kind,
+    #[error("the columns of the upstream's answer are not those that it was planned by")]
+    Columns,
+    #[error("the rows of the upstream's answer are not what it says")]
+    Rows(#[source] RowsError),
+    #[error("the upstream's answer has {found} rows where it says {said}")]
+    RowCount { found: u64, said: u64 },
 }
 
-/// An answer that was checked and is waiting for its chunk capability.
+/// An answer that was checked and is waiting for the plan of its columns.
 #[derive(Debug)]
 #[must_use]
-pub struct Admitted(result::Admitted);
+pub struct Admitted {
+    answer: result::Admitted,
+    fields: Vec<Field>,
+}
 
 impl Admitted {
     /// What the answer says of itself: ids, rows, state. No cell of it.
     #[must_use]
     pub const fn summary(&self) -> &result::Admitted {
-        &self.0
+        &self.answer
+    }
+
+    /// The columns of the result; none for an answer without a result.
+    #[must_use]
+    pub fn fields(&self) -> &[Field] {
+        &self.fields
     }
 
     /// Takes the links to the chunks; only a capability can stand for them in the answer.
     #[must_use]
     pub fn take_chunks(&mut self) -> Option<ChunkSet> {
-        self.0.take_chunks()
+        self.answer.take_chunks()
+    }
+
+    /// Does what a plan says with everything of the answer that can hold a value: rows, names of
+    /// columns, messages.
+    ///
+    /// # Errors
+    /// The plan is that of other columns, or the rows cannot be read.
+    pub fn mask(mut self, plan: &Plan, wording: &Wording) -> Result<Ready, MaskError> {
+        let answer = &mut self.answer;
+        let reword = &mut |text: &str| match wording.reword(text) {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(text) => Some(text),
+        };
+        answer.reword(reword).map_err(MaskError::Answer)?;
+        let fits = plan.columns.iter().map(|column| &column.field);
+        if !fits.eq(&self.fields) || (self.fields.is_empty() && answer.has_rows()) {
+            return Err(MaskError::Columns);
+        }
+        let mut tally = Tally::default();
+        if !plan.is_clear() {
+            let rows = match answer.rows() {
+                Some(Rows::Json(json)) => Some(rows::rowset(plan, json, &mut tally)),
+                Some(Rows::Base64(json)) => Some(rows::rowset_base64(plan, json, &mut tally)),
+                None => None,
+            };
+            if let Some(rows) = rows.transpose().map_err(MaskError::Rows)? {
+                answer.replace_rows(rows);
+            }
+            let (found, said) = (tally.rows, answer.inline_rows());
+            if found != said {
+                return Err(MaskError::RowCount { found, said });
+            }
+        }
+        if let Some(row_type) = answer.row_type() {
+            let masked = rowtype::masked(row_type, plan).ok_or(MaskError::Columns)?;
+            answer.replace_row_type(masked);
+        }
+        Ok(Ready {
+            answer: self.answer,
+            tally,
+        })
+    }
+}
+
+/// An answer whose rows are masked, before it is written.
+#[derive(Debug)]
+#[must_use]
+pub struct Ready {
+    answer: result::Admitted,
+    tally: Tally,
+}
+
+impl Ready {
+    /// What was masked.
+    #[must_use]
+    pub const fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// Calls the answered query by the id that its client knows it by.
@@ -62,7 +157,7 @@ impl Admitted {
     /// # Errors
     /// The answer about a query is not one that can be read.
     pub fn call(&mut self, id: &QueryId) -> Result<(), MaskError> {
-        self.0.call(id).map_err(MaskError::Answer)
+        self.answer.call(id).map_err(MaskError::Answer)
     }
 
     /// Writes the answer for the client.
@@ -70,7 +165,7 @@ impl Admitted {
     /// # Errors
     /// The answer has chunks, and there is no capability for them.
     pub fn release(self, capability: Option<&Capability<'_>>) -> Result<Masked, MaskError> {
-        let body = self.0.render(capability).map_err(MaskError::Answer)?;
+        let body = self.answer.render(capability).map_err(MaskError::Answer)?;
         Ok(Masked::new(MaskedBody::Json(body)))
     }
 }
@@ -81,18 +176,33 @@ impl Admitted {
 /// The answer is malformed or carries something that may not leave.
 pub fn admit(unmasked: Unmasked, asked: Asked<'_>) -> Result<Admitted, MaskError> {
     match unmasked.open(&Key::new()) {
-        (_status, UnmaskedBody::Json(body)) => result::admit(&body, asked)
-            .map(Admitted)
-            .map_err(MaskError::Answer),
+        (_status, UnmaskedBody::Json(body)) => {
+            let answer = result::admit(&body, asked).map_err(MaskError::Answer)?;
+            let fields = match answer.row_type() {
+                Some(row_type) => rowtype::parse(row_type).ok_or(MaskError::Columns)?,
+                None => Vec::new(),
+            };
+            Ok(Admitted { answer, fields })
+        }
         (_status, UnmaskedBody::Chunk { .. }) => Err(MaskError::Kind),
     }
 }
 
-/// Passes a chunk on.
+/// What a chunk should be.
+#[derive(Clone, Copy, Debug)]
+pub struct ChunkShape {
+    pub format: Format,
+    /// As the answer announced them.
+    pub rows: u64,
+    /// The largest row or record batch.
+    pub bytes_max: usize,
+}
+
+/// Lets a chunk through a plan.
 ///
 /// # Errors
 /// The answer is no chunk.
-pub fn chunk(unmasked: Unmasked) -> Result<Masked, MaskError> {
+pub fn chunk(unmasked: Unmasked, plan: &Arc<Plan>, shape: ChunkShape) -> Result<Masked, MaskError> {
     match unmasked.open(&Key::new()) {
         (
             _status,
@@ -100,13 +210,17 @@ pub fn chunk(unmasked: Unmasked) -> Result<Masked, MaskError> {
                 stream,
                 content_length,
             },
-        ) => {
+        ) if plan.is_clear() => {
             // Snowflake compresses every chunk.
             Ok(Masked::new(MaskedBody::Chunk {
                 stream,
                 content_length,
                 gzip: true,
             }))
+        }
+        (_status, UnmaskedBody::Chunk { stream, .. }) => {
+            let opened = stream::open(stream, plan, shape);
+            Ok(Masked::new(MaskedBody::Rows(Box::new(opened))))
         }
         (_status, UnmaskedBody::Json(_)) => Err(MaskError::Kind),
     }

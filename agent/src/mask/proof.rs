@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use hyper::body::Incoming;
 
+use super::stream::{Sieve, Source};
+
 /// The right to open an [`crate::upstream::Unmasked`]; only this module's parent can make one.
 #[derive(Debug)]
 pub struct Key(());
@@ -29,6 +31,8 @@ pub enum MaskedBody {
         content_length: Option<u64>,
         gzip: bool,
     },
+    /// A chunk that is masked as it comes.
+    Rows(Box<(Source, Sieve)>),
 }
 
 impl Masked {

@@ -96,6 +96,14 @@ pub(super) fn key(policies: &PolicySet, question: &Question<'_>, demand: &Demand
     match demand {
         Demand::Login => credential.hash(&mut digest),
         Demand::Statement(facts) => statement(policies, facts, &mut digest),
+        Demand::Unmask(label, table) => {
+            ("unmask", label).hash(&mut digest);
+            (seen("table").then_some(table)).hash(&mut digest);
+            question.facts.is_some().hash(&mut digest);
+            if let Some(facts) = question.facts {
+                circumstances(policies, facts, &mut digest);
+            }
+        }
     }
     *digest.0.finalize().as_bytes()
 }
@@ -103,17 +111,19 @@ pub(super) fn key(policies: &PolicySet, question: &Question<'_>, demand: &Demand
 fn statement(policies: &PolicySet, facts: &Facts, digest: &mut Digest) {
     // Every field is named: a new one is not left out by mistake.
     let Facts {
-        kinds,
         effects,
         accesses,
-        functions,
         columns,
         predicates,
-        lineage,
-        fingerprint,
         obscurity,
         file_transfer,
+        // Of the circumstances.
+        kinds: _,
+        functions: _,
+        lineage: _,
+        fingerprint: _,
         // Others look at these before and after policy.
+        parts: _,
         missing: _,
         session_changes: _,
         named_results: _,
@@ -121,12 +131,17 @@ fn statement(policies: &PolicySet, facts: &Facts, digest: &mut Digest) {
         uses_last_query_id: _,
     } = facts;
     (effects, accesses, obscurity, file_transfer).hash(digest);
-    if !policies.labels().is_empty() {
+    if policies.labels().labels_columns() {
         (columns, predicates).hash(digest);
     }
+    circumstances(policies, facts, digest);
+}
+
+/// What a statement adds to the circumstances of any question about it.
+fn circumstances(policies: &PolicySet, facts: &Facts, digest: &mut Digest) {
     let seen = |name: &str| policies.mentions().has(name);
-    (seen("kinds").then_some(kinds)).hash(digest);
-    (seen("functions").then_some(functions)).hash(digest);
-    (seen("fingerprint").then_some(fingerprint)).hash(digest);
-    (seen("lineage_known").then(|| is_known(lineage))).hash(digest);
+    (seen("kinds").then_some(&facts.kinds)).hash(digest);
+    (seen("functions").then_some(&facts.functions)).hash(digest);
+    (seen("fingerprint").then_some(&facts.fingerprint)).hash(digest);
+    (seen("lineage_known").then(|| is_known(&facts.lineage))).hash(digest);
 }

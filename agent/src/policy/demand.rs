@@ -169,7 +169,7 @@ fn by_table<'a>(
     labels: &Labels,
 ) -> BTreeMap<&'a ObjectName, BTreeSet<String>> {
     let mut found: BTreeMap<&ObjectName, BTreeSet<String>> = BTreeMap::new();
-    if labels.is_empty() {
+    if !labels.labels_columns() {
         return found;
     }
     for column in columns {

@@ -68,6 +68,9 @@ impl<'a> Cast<'a> {
     pub(super) fn pose(&self, need: &Need, entities: &mut Gathered) -> Result<Posed, Unfit> {
         let action = self.vocabulary.action(need.action).ok_or(Unfit)?;
         entities.push(action.entity.clone());
+        if let Some(table) = self.table() {
+            self.object(ObjectKind::Table, table, entities)?;
+        }
         Ok(Posed {
             action: action.uid.clone(),
             resource: self.target(&need.target, entities)?,
@@ -259,6 +262,10 @@ impl<'a> Cast<'a> {
             let text = facts.map_or("", |it| &it.fingerprint);
             Value::new_string(text.to_owned())
         });
+        if let Some(table) = self.table() {
+            let uid = self.uid(Type::Object(ObjectKind::Table), &table.to_string())?;
+            pairs.insert("table".to_owned(), Value::new_entity_uid(uid));
+        }
         for (name, count) in COUNTERS.into_iter().zip(counts(scene.usage)) {
             // Cedar counts to 2^63.
             let count = i64::try_from(count).unwrap_or(i64::MAX);
@@ -280,6 +287,11 @@ impl<'a> Cast<'a> {
             pairs.insert("session".to_owned(), record);
         }
         Context::from_pairs(pairs).or(Err(Unfit))
+    }
+
+    /// The table that policies are told of.
+    fn table(&self) -> Option<&ObjectName> {
+        self.scene.table.filter(|_| self.mentions.has("table"))
     }
 
     fn texts<const N: usize>(&self, texts: [(&str, Option<&str>); N]) -> HashMap<String, Value> {

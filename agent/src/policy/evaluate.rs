@@ -14,7 +14,7 @@ use super::scene::Scene;
 use super::verdict::{Denial, Judgement, Limits, Verdict};
 use crate::identity::Principal;
 use crate::snowflake::Operation;
-use crate::sql::{Facts, SessionState};
+use crate::sql::{Facts, ObjectName, SessionState};
 
 /// Everything that a verdict depends on besides the policies and the operation.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +67,8 @@ pub enum Demand<'a> {
     Login,
     /// Every access of a statement.
     Statement(&'a Facts),
+    /// `unmask` on a label that a column of this table carries.
+    Unmask(&'a str, Option<&'a ObjectName>),
 }
 
 /// Judges one operation: every access it needs must be permitted.
@@ -120,10 +122,42 @@ pub(super) fn judge_anew(
         Ok(needs) => needs,
         Err(reason) => return refuse(policies, reason),
     };
-    match weigh(policies, question, &needs) {
+    let weighed = match demand {
+        Demand::Login | Demand::Statement(_) => weigh(policies, question, &needs),
+        Demand::Unmask(_, table) => shows(policies, question, table, &needs),
+    };
+    match weighed {
         Ok(Weighed { judgement, .. }) => judgement,
         Err(Unfit) => refuse(policies, "the request cannot be judged"),
     }
+}
+
+/// Judges what nobody waits for or is told of: a value is shown, or it is masked. It is masked in a
+/// scope that only observes, too.
+fn shows(
+    policies: &PolicySet,
+    question: &Question<'_>,
+    table: Option<&ObjectName>,
+    needs: &[Need],
+) -> Result<Weighed, Unfit> {
+    let scene = Scene {
+        table,
+        ..Scene::of(question)
+    };
+    let findings = Court::new(policies, &scene, needs)?.judge(question.approved)?;
+    let judgement = match findings.iter().all(Finding::is_permitted) {
+        true => allow(policies, &findings),
+        false => Judgement::Deny(Denial {
+            policies: Vec::new(),
+            policy_version: policies.version().to_owned(),
+            message: "not shown".to_owned(),
+            kill: false,
+        }),
+    };
+    Ok(Weighed {
+        judgement,
+        findings,
+    })
 }
 
 /// Everything that a demand needs; the error is why it is refused whatever policies say.
@@ -145,6 +179,7 @@ pub(super) fn needs(
             Err("the statement was not analysed")
         }
         Demand::Statement(facts) => Ok(statement(facts, question.account, policies.labels())),
+        Demand::Unmask(label, _) => Ok(vec![Need::new("unmask", Target::Label(label.to_owned()))]),
     }
 }
 

@@ -17,7 +17,7 @@ impl PolicySet {
     #[must_use]
     pub const fn needs_catalog(&self) -> bool {
         // Objects are judged by their names; it is the labels that belong to columns.
-        !self.labels().is_empty()
+        self.labels().labels_columns()
     }
 }
 

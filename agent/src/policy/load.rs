@@ -12,7 +12,7 @@ use super::cache::Verdicts;
 use super::depth;
 use super::draft::Draft;
 use super::entities::Unfit;
-use super::index::{Bits, Index};
+use super::index::{Bits, Index, covers};
 use super::judge::Subset;
 use super::mentions::Mentions;
 use super::problem::{LoadError, Problem, folded};
@@ -205,6 +205,17 @@ impl PolicySet {
     #[must_use]
     pub const fn labels(&self) -> &Labels {
         &self.labels
+    }
+
+    /// False if nobody may ever see a value of a label.
+    #[must_use]
+    pub fn could_unmask(&self) -> bool {
+        let unmask = self.vocabulary.action("unmask");
+        unmask.is_some_and(|action| {
+            let speaks = |it: &&Policy| covers(it, &action.uid, &action.groups);
+            let mut policies = self.policies.iter().filter(speaks);
+            policies.any(|it| it.effect() == cedar_policy::Effect::Permit)
+        })
     }
 
     pub(super) const fn vocabulary(&self) -> &'static Vocabulary {

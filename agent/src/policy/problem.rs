@@ -37,7 +37,7 @@ pub struct Problem {
 
 impl Problem {
     /// A problem at a byte offset of a file's text.
-    pub(super) fn at((file, text): (&str, &str), offset: usize, message: String) -> Self {
+    pub(crate) fn at((file, text): (&str, &str), offset: usize, message: String) -> Self {
         let (line, column) = place(text, offset);
         Self {
             file: file.to_owned(),

@@ -6,15 +6,16 @@ use std::collections::BTreeSet;
 use super::annotations::terms;
 use super::demand::{Need, Target};
 use super::entities::Unfit;
-use super::evaluate::Question;
+use super::evaluate::{Demand, Question, decide};
 use super::index::Entry;
 use super::judge::{Court, Finding};
 use super::load::PolicySet;
 use super::message::{self, Told, owner};
 use super::scene::{Actor, Scene};
-use super::verdict::{Denial, Terms};
+use super::verdict::{Denial, Judgement, Terms};
 use super::vocabulary::Type;
 use crate::identity::Principal;
+use crate::sql::ObjectName;
 
 /// Someone who is no workload: known to the kernel by the user id of the process that speaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,12 +132,38 @@ pub fn operate(
     Ok(right(policies, &permitting))
 }
 
-/// May the principal of this question see the values of columns with this label?
+/// The right of the principal of this question to see the values of a label, in columns of this
+/// table or, without one, wherever they come from; `None` if there is none.
+#[must_use]
+pub fn may_see(
+    policies: &PolicySet,
+    question: &Question<'_>,
+    label: &str,
+    table: Option<&ObjectName>,
+) -> Option<Right> {
+    match &*decide(policies, question, Demand::Unmask(label, table)) {
+        Judgement::Allow { policies: by, .. } => Some(Right {
+            policies: by.clone(),
+            policy_version: policies.version().to_owned(),
+        }),
+        Judgement::Hold { .. } | Judgement::Deny(_) => None,
+    }
+}
+
+/// The same, with what whoever may not is told.
 ///
 /// # Errors
 /// No policy permits it, or one forbids it.
-pub fn unmask(policies: &PolicySet, question: &Question<'_>, label: &str) -> Result<Right, Denial> {
-    let scene = Scene::of(question);
+pub fn unmask(
+    policies: &PolicySet,
+    question: &Question<'_>,
+    label: &str,
+    table: Option<&ObjectName>,
+) -> Result<Right, Denial> {
+    let scene = Scene {
+        table,
+        ..Scene::of(question)
+    };
     let need = Need::new("unmask", Target::Label(label.to_owned()));
     let needs = std::slice::from_ref(&need);
     let permitting = settle(policies, &scene, need.clone(), || {

@@ -4,7 +4,7 @@ use super::evaluate::{Question, Usage};
 use super::rights::{AskView, Person};
 use crate::identity::Principal;
 use crate::sql::context::NO_SESSION;
-use crate::sql::{Facts, SessionState};
+use crate::sql::{Facts, ObjectName, SessionState};
 
 /// Who acts.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +24,8 @@ pub(super) struct Scene<'a> {
     pub(super) session: &'a SessionState,
     pub(super) usage: Usage,
     pub(super) ask: Option<&'a AskView<'a>>,
+    /// Whose column carries the label that may be shown.
+    pub(super) table: Option<&'a ObjectName>,
     pub(super) approved: bool,
     pub(super) now: jiff::Timestamp,
 }
@@ -38,6 +40,7 @@ impl<'a> Scene<'a> {
             session: question.session,
             usage: question.usage,
             ask: None,
+            table: None,
             approved: question.approved,
             now: question.now,
         }
@@ -53,6 +56,7 @@ impl<'a> Scene<'a> {
             session: &NO_SESSION,
             usage: Usage::default(),
             ask: None,
+            table: None,
             approved: false,
             now,
         }

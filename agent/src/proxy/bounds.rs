@@ -15,7 +15,7 @@ use crate::catalog::{Change, Extent};
 use crate::clock;
 use crate::policy::{self, Demand, Judgement};
 use crate::session::state::{Answer, Course};
-use crate::session::{ChunkLink, Judged, Terms};
+use crate::session::{ChunkLink, Judged, Place, Terms};
 use crate::snowflake::{Abort, Operation, QueryId, result};
 use crate::sql::facts::{Effect, Facts, ObjectKind, SessionChange};
 use crate::telemetry::ErrorChain;
@@ -42,6 +42,7 @@ pub(super) fn terms(
                 .map(|timeout| Instant::now() + timeout + GRACE),
             approved,
             running: None,
+            place: Place::Whole,
         },
         Operation::Result(id) => services.results.terms(id),
         Operation::Login(_)
@@ -242,13 +243,13 @@ pub(super) fn cost(operation: &Operation, is_first: bool, summary: &result::Admi
 }
 
 /// Judges a statement again before another chunk of its result goes out: a budget may be used up, a
-/// grant or a policy gone.
+/// grant or a policy gone. Returns the question as it stands now.
 pub(super) async fn check_again(
     connection: &Connection,
     services: &Services,
     session: &Session,
     link: &ChunkLink,
-) -> Result<(), Refusal> {
+) -> Result<Question, Refusal> {
     let Some(judged) = &link.terms.judged else {
         return Err(Refusal::new(
             Reason::ChunkUnknown,
@@ -262,7 +263,7 @@ pub(super) async fn check_again(
     let policies = services.policies.snapshot();
     let demand = Demand::Statement(&judged.facts);
     let message = match &*policy::decide(&policies, &question.view(connection), demand) {
-        Judgement::Allow { .. } => return Ok(()),
+        Judgement::Allow { .. } => return Ok(question),
         Judgement::Hold { message, .. } => message.clone(),
         Judgement::Deny(denial) => denial.message.clone(),
     };

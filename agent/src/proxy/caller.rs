@@ -10,10 +10,11 @@ use super::refusal::{Reason, Refusal};
 use super::services::{Services, Session};
 use crate::config::{Account, Credential};
 use crate::http::CanonicalRequest;
+use crate::mask::literal;
 use crate::session::{self, Admission, ChunkLink, TokenError};
 use crate::snowflake::chunk::CHUNK_HEADER;
 use crate::snowflake::{Abort, Login, Operation, Query, QueryId};
-use crate::sql::Facts;
+use crate::sql::{Facts, SessionState};
 
 /// Who is behind a request.
 #[derive(Debug)]
@@ -76,6 +77,8 @@ impl Caller {
                     // Without facts policy refuses.
                     if let Some((found, taken)) = found {
                         check_statement(&found.facts, connection, services, session)?;
+                        check_masks(services, query, &found.facts)?;
+                        check_meaning(session, query, &found.session)?;
                         judged = Some(Arc::new(found));
                         let running = services.desk.enter(&connection.key);
                         going = Some(Going {
@@ -291,6 +294,36 @@ fn check_statement(
         }
     }
     Ok(())
+}
+
+/// Snowflake answers a request id that it knows with the result of what was sent first: that must be
+/// what is judged and masked.
+fn check_meaning(
+    session: &Session,
+    query: &Query,
+    state: &Arc<SessionState>,
+) -> Result<(), Refusal> {
+    if session.requests.means_the_same(&query.request_id, state) {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        Reason::RequestIdReused,
+        "the session changed since this request was first sent, so its result may be that of \
+         another statement; send the statement with a new request id",
+    ))
+}
+
+/// A program that reads a row, changes it and writes it back must not write the masks that it read.
+fn check_masks(services: &Services, query: &Query, facts: &Facts) -> Result<(), Refusal> {
+    // Where nothing is masked, what looks like a mask is none.
+    if services.policies.snapshot().labels().is_empty() {
+        return Ok(());
+    }
+    let bindings = query.bindings.as_deref();
+    match literal::write_back(&query.text, bindings, facts) {
+        Some(refused) => Err(Refusal::new(Reason::MaskWritten, refused.to_string())),
+        None => Ok(()),
+    }
 }
 
 pub(super) fn file_transfer() -> Refusal {

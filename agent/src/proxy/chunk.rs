@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use super::bounds;
 use super::connection::Connection;
+use super::masking;
 use super::opening::Exchange;
 use super::perform;
 use super::question::Question;
 use super::refusal::{Reason, Refusal};
 use super::services::{Services, Session};
 use crate::access::Spend;
-use crate::mask::{self, Masked};
+use crate::mask::{self, ChunkShape, Masked};
 use crate::policy::{self, Verdict};
 use crate::record::Recorded;
 use crate::session::ChunkLink;
@@ -29,7 +30,8 @@ pub(super) async fn perform(
     link: &ChunkLink,
     recorded: Recorded,
 ) -> Result<Masked, Refusal> {
-    bounds::check_again(connection, services, session, link).await?;
+    let question = bounds::check_again(connection, services, session, link).await?;
+    let planned = masking::plan_chunk(connection, services, &question, link)?;
     let operation = recorded.operation().clone();
     let fetched = services
         .upstream
@@ -49,7 +51,12 @@ pub(super) async fn perform(
         }
         Err(error) => return Err(error.into()),
     };
-    let masked = mask::chunk(unmasked).map_err(|error| {
+    let shape = ChunkShape {
+        format: link.shape.format,
+        rows: link.size.rows,
+        bytes_max: services.config.limits.row_bytes_max,
+    };
+    let masked = mask::chunk(unmasked, &planned.plan, shape).map_err(|error| {
         tracing::error!(error = %ErrorChain(&error), "chunk withheld");
         Refusal::new(Reason::Bug, "the result chunk could not be passed on")
     })?;
@@ -59,6 +66,9 @@ pub(super) async fn perform(
         bytes: link.size.bytes,
     };
     bounds::spend(connection, services, spend).await?;
+    if planned.plan.is_clear() {
+        services.metrics.masked.passed();
+    }
     Ok(masked)
 }
 
@@ -78,9 +88,13 @@ async fn refresh(
     let admitted = answer
         .map_err(Refusal::from)
         .and_then(|unmasked| perform::admit(unmasked, &operation));
-    exchange
-        .end(admitted)?
-        .take_chunks()
+    let mut admitted = exchange.end(admitted)?;
+    let columns = link.shape.fields.as_slice();
+    let is_same = admitted.fields() == columns && admitted.summary().format() == link.shape.format;
+    let chunks = admitted.take_chunks();
+    // Rows of other columns were not planned for.
+    chunks
+        .filter(|_| is_same)
         .and_then(|set| services.chunks.refresh(link, set))
         .ok_or_else(|| {
             Refusal::new(

@@ -5,7 +5,7 @@ use prometheus::{
 };
 
 use super::hangup::Hangup;
-use super::hold;
+use super::{hold, masking};
 use crate::policy::Verdict;
 
 /// The proxy's metrics, registered once.
@@ -23,6 +23,7 @@ pub struct Metrics {
     pub(super) rows: IntCounter,
     pub(super) passed_bytes: IntCounterVec,
     pub(super) holds: hold::Metrics,
+    pub(super) masked: masking::Metrics,
 }
 
 /// From a warm local answer to the longest poll.
@@ -96,6 +97,7 @@ impl Metrics {
                 &["direction"],
             )?,
             holds: hold::Metrics::new(registry)?,
+            masked: masking::Metrics::new(registry)?,
         };
         metrics.register(registry)?;
         Ok(metrics)

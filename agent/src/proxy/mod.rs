@@ -21,6 +21,7 @@ mod judge;
 mod listener;
 mod login;
 mod lookup;
+mod masking;
 mod metrics;
 mod opening;
 mod passthrough;
@@ -34,6 +35,7 @@ mod room;
 mod running;
 mod services;
 mod status;
+mod stream;
 
 pub use connection::serve;
 pub use house::{end_sessions, keep_sessions};

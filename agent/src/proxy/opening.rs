@@ -11,8 +11,11 @@ use super::refusal::{Asked, Reason, Refusal};
 use super::services::{Services, Session};
 use crate::access::{Ask, AskId};
 use crate::clock;
+use crate::mask::content::Content;
 use crate::policy::{Denial, Hold, Permit};
-use crate::record::{self, Decided, Ending, Entry, Opening, Outcome, RecordError, Recorded};
+use crate::record::{
+    self, Decided, Ending, Entry, Masked, Opening, Outcome, RecordError, Recorded,
+};
 use crate::session::SessionId;
 use crate::snowflake::{Operation, QueryId};
 
@@ -35,6 +38,7 @@ pub(super) struct Exchange {
     query_id: Option<QueryId>,
     rows: Option<u64>,
     bytes: Option<u64>,
+    masked: Masked,
     /// The id by which the client knows the query, when it is not the upstream's.
     shown: Option<QueryId>,
     /// The answer says that the query still runs.
@@ -67,6 +71,7 @@ impl Exchange {
             query_id: None,
             rows: None,
             bytes: None,
+            masked: Masked::default(),
             shown: None,
             in_progress: false,
             opened: None,
@@ -75,13 +80,24 @@ impl Exchange {
 
     pub(super) fn asks(&mut self, operation: &Operation) {
         self.operation = operation.name();
-        self.detail = Some(Decided::of(operation, clock::now()));
+        self.detail = Some(Decided::of(operation, &self.redactions(), clock::now()));
     }
 
     /// Notes a request of ours, made because of a client's.
     pub(super) fn asks_for_us(&mut self, purpose: &'static str, operation: &Operation) {
         self.operation = purpose;
-        self.detail = Some(Decided::ours(purpose, operation, clock::now()));
+        let redactions = self.redactions();
+        self.detail = Some(Decided::ours(purpose, operation, &redactions, clock::now()));
+    }
+
+    /// What is not recorded, by the labels that are in force.
+    fn redactions(&self) -> Arc<Content> {
+        let policies = self.services.policies.snapshot();
+        let masks = self
+            .services
+            .masker
+            .masks(policies.labels(), policies.version());
+        Arc::clone(masks.redactions())
     }
 
     /// Notes where a request went that is no operation. A path to a chunk is a secret.
@@ -203,6 +219,11 @@ impl Exchange {
         self.bytes = Some(bytes);
     }
 
+    /// What was masked of the answer, and what was shown.
+    pub(super) fn masked(&mut self, masked: Masked) {
+        self.masked = masked;
+    }
+
     pub(super) const fn answered(&mut self) {
         self.outcome = Outcome::Answer;
     }
@@ -250,6 +271,7 @@ impl Exchange {
         ending.query_id = self.query_id.take().map(|id| id.as_str().to_owned());
         ending.rows = self.rows;
         ending.bytes = self.bytes;
+        ending.masked = std::mem::take(&mut self.masked);
         tracing::info!(
             target: "access",
             operation = self.operation,

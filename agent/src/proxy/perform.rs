@@ -11,10 +11,10 @@ use super::opening::Exchange;
 use super::question::Question;
 use super::refusal::{Reason, Refusal};
 use super::services::{Services, Session};
-use super::{chunk, login};
+use super::{chunk, login, masking};
 use crate::mask::{self, Admitted, MaskError, Masked};
 use crate::record::Recorded;
-use crate::session::Terms;
+use crate::session::{Place, Terms};
 use crate::snowflake::chunk::Capability;
 use crate::snowflake::login::ClientTokens;
 use crate::snowflake::result::{self, Asked, ResultError};
@@ -108,11 +108,21 @@ async fn forward(
     bounds::check_rows(&terms, summary)?;
     let cost = bounds::cost(&operation, question.fresh, summary);
     bounds::spend(connection, services, cost).await?;
-    let tokens = match (admitted.take_chunks(), admitted.summary().query_id.clone()) {
+    let chunks = admitted.take_chunks();
+    let id = admitted.summary().query_id.clone();
+    let about = masking::about(services, &operation, id.as_ref(), &terms);
+    let planned = masking::plan(connection, services, session, &about, &admitted).await?;
+    let format = admitted.summary().format();
+    let mut ready = masking::apply(admitted, &planned).await?;
+    let masked = planned.outcome(ready.tally());
+    services.metrics.masked.answer(&masked);
+    exchange.masked(masked);
+    let tokens = match (chunks, id) {
         (None, _) => None,
         (Some(set), Some(id)) => {
             let (key, now) = (&connection.key, Instant::now());
-            let kept = services.chunks.keep(key, session.id, &id, &terms, set, now);
+            let kept = (&about, planned.shape(format));
+            let kept = services.chunks.keep(key, session.id, &id, kept, set, now);
             Some(kept.ok_or_else(|| Refusal::new(Reason::Bug, "no randomness for a capability"))?)
         }
         (Some(_), None) => return Err(bad_answer(&MaskError::Kind)),
@@ -123,9 +133,9 @@ async fn forward(
         header_value: tokens.header.as_str(),
     });
     if let Some(id) = exchange.shown() {
-        admitted.call(id).map_err(|error| bad_answer(&error))?;
+        ready.call(id).map_err(|error| bad_answer(&error))?;
     }
-    admitted
+    ready
         .release(capability.as_ref())
         .map_err(|error| bad_answer(&error))
 }
@@ -154,7 +164,12 @@ pub(super) fn admit(
 ) -> Result<Admitted, Refusal> {
     let admitted = mask::admit(unmasked, asked(operation)).map_err(|error| match error {
         MaskError::Answer(ResultError::FileTransfer) => caller::file_transfer(),
-        MaskError::Answer(_) | MaskError::Foreign | MaskError::Kind => bad_answer(&error),
+        MaskError::Answer(_)
+        | MaskError::Foreign
+        | MaskError::Kind
+        | MaskError::Columns
+        | MaskError::Rows(_)
+        | MaskError::RowCount { .. } => bad_answer(&error),
     })?;
     let summary = admitted.summary();
     if answers(operation, summary.query_id.as_ref()) {
@@ -194,13 +209,12 @@ fn own(
 ) -> Result<(), Refusal> {
     let (key, account, now) = (&connection.key, &session.account, Instant::now());
     for id in made(operation, summary) {
-        let results = &services.results;
-        let owned = if summary.child_ids.contains(id) {
-            results.own_part(id, key, account, terms, now)
-        } else {
-            results.own(id, key, account, terms, now)
+        let place = place(id, terms, summary);
+        let terms = Terms {
+            place,
+            ..terms.clone()
         };
-        if !owned {
+        if !services.results.own(id, key, account, &terms, now) {
             return Err(bad_answer(&MaskError::Foreign));
         }
     }
@@ -208,6 +222,18 @@ fn own(
         session.requests.ran_as(&query.request_id, id);
     }
     Ok(())
+}
+
+/// Which of the text's results an id is that of.
+fn place(id: &QueryId, terms: &Terms, summary: &result::Admitted) -> Place {
+    let children = &summary.child_ids;
+    let Some(at) = children.iter().position(|child| child == id) else {
+        return terms.place;
+    };
+    let judged = terms.judged.as_ref();
+    // One for each statement, in their order; or else nobody can say which is whose.
+    let fits = judged.is_some_and(|judged| judged.facts.parts.len() == children.len());
+    Place::Part(fits.then_some(at))
 }
 
 /// The ids of results that the operation made: of the statement itself, and of the statements in
@@ -228,7 +254,7 @@ fn made<'a>(operation: &Operation, summary: &'a result::Admitted) -> Vec<&'a Que
     }
 }
 
-fn bad_answer(error: &MaskError) -> Refusal {
+pub(super) fn bad_answer(error: &MaskError) -> Refusal {
     tracing::warn!(error = %ErrorChain(error), "upstream answer refused");
     Refusal::new(
         Reason::UpstreamAnswer,

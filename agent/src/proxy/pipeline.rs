@@ -33,18 +33,14 @@ pub(super) async fn handle(
     let asked = Asked::of_path(request.uri().path());
     let mut exchange = Exchange::open(&connection, &services);
     let outcome = Box::pin(run(&connection, &services, request, &mut exchange)).await;
-    let response = match outcome {
-        Ok(masked) => {
-            exchange.answered();
-            reply::masked(masked)
-        }
+    match outcome {
+        Ok(masked) => reply::masked(&services, masked, exchange),
         Err(refusal) => {
             let query_id = exchange.refused(&refusal);
+            exchange.close();
             reply::refusal(&refusal, asked, &query_id)
         }
-    };
-    exchange.close();
-    response
+    }
 }
 
 async fn run(

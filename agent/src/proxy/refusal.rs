@@ -34,8 +34,12 @@ pub enum Reason {
     ForeignQuery,
     ForeignToken,
     LimitReached,
+    /// The statement would write a mask over what it stands for.
+    MaskWritten,
     MasterExpired,
     NotExecuting,
+    /// Where the values of a column come from is not known, and the labels are strict.
+    OriginUnknown,
     RecorderFailed,
     RequestIdReused,
     ResultTooLarge,
@@ -78,8 +82,10 @@ impl Reason {
             Self::ForeignQuery => "foreign_query",
             Self::ForeignToken => "foreign_token",
             Self::LimitReached => "limit_reached",
+            Self::MaskWritten => "mask_written",
             Self::MasterExpired => "master_expired",
             Self::NotExecuting => "not_executing",
+            Self::OriginUnknown => "origin_unknown",
             Self::RecorderFailed => "recorder_failed",
             Self::RequestIdReused => "request_id_reused",
             Self::ResultTooLarge => "result_too_large",
@@ -204,7 +210,9 @@ impl Refusal {
             | Reason::ForeignQuery
             | Reason::ForeignToken
             | Reason::LimitReached
+            | Reason::MaskWritten
             | Reason::MasterExpired
+            | Reason::OriginUnknown
             | Reason::RecorderFailed
             | Reason::ResultTooLarge
             | Reason::SessionBusy

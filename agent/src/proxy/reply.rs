@@ -1,6 +1,7 @@
 //! From an outcome to an HTTP response.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -12,27 +13,45 @@ use hyper::header::{
 use hyper::{Response, StatusCode};
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 
+use super::opening::Exchange;
 use super::refusal::{Asked, Refusal};
+use super::services::Services;
+use super::stream::{self, Cut, MaskedChunk};
 use crate::mask::{Masked, MaskedBody};
 use crate::snowflake::QueryId;
 
-/// The body of every response: ours and whole, or a chunk that streams.
+/// The body of every response: ours and whole, or a chunk that streams, as it came or masked.
 #[derive(Debug)]
 pub(super) enum ResponseBody {
     Chunk(Incoming),
+    Masked(MaskedChunk),
     Whole(Full<Bytes>),
+}
+
+/// Why a response ends early.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BodyError {
+    #[error("storage ended a result chunk early")]
+    Storage(#[source] hyper::Error),
+    #[error(transparent)]
+    Cut(#[from] Cut),
 }
 
 impl Body for ResponseBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match self.get_mut() {
-            Self::Chunk(body) => Pin::new(body).poll_frame(context),
+            Self::Chunk(body) => Pin::new(body)
+                .poll_frame(context)
+                .map(|frame| frame.map(|frame| frame.map_err(BodyError::Storage))),
+            Self::Masked(body) => Pin::new(body)
+                .poll_frame(context)
+                .map(|frame| frame.map(|frame| frame.map_err(BodyError::Cut))),
             Self::Whole(body) => Pin::new(body)
                 .poll_frame(context)
                 .map(|frame| frame.map(|frame| frame.map_err(|never| match never {}))),
@@ -42,6 +61,7 @@ impl Body for ResponseBody {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Chunk(body) => body.is_end_stream(),
+            Self::Masked(body) => body.is_end_stream(),
             Self::Whole(body) => body.is_end_stream(),
         }
     }
@@ -49,23 +69,33 @@ impl Body for ResponseBody {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Chunk(body) => body.size_hint(),
+            Self::Masked(body) => body.size_hint(),
             Self::Whole(body) => body.size_hint(),
         }
     }
 }
 
-pub(super) fn masked(masked: Masked) -> Response<ResponseBody> {
-    match masked.into_body() {
+/// Writes an answer, with which the exchange ends: at once, or when its last row is masked.
+pub(super) fn masked(
+    services: &Arc<Services>,
+    masked: Masked,
+    mut exchange: Exchange,
+) -> Response<ResponseBody> {
+    let response = match masked.into_body() {
+        // No length: the masked rows have another, and only the last piece says that all came.
+        MaskedBody::Rows(opened) => {
+            let (source, sieve) = *opened;
+            let body = stream::begin(services, source, sieve, exchange);
+            return binary(ResponseBody::Masked(body));
+        }
         MaskedBody::Json(body) => json(200, body),
         MaskedBody::Chunk {
             stream,
             content_length,
             gzip,
         } => {
-            let mut response = Response::new(ResponseBody::Chunk(stream));
+            let mut response = binary(ResponseBody::Chunk(stream));
             let headers = response.headers_mut();
-            let binary = HeaderValue::from_static("application/octet-stream");
-            headers.insert(CONTENT_TYPE, binary);
             // Node hangs on gzip that is not announced; the others go by the magic.
             if gzip {
                 headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
@@ -75,7 +105,17 @@ pub(super) fn masked(masked: Masked) -> Response<ResponseBody> {
             }
             response
         }
-    }
+    };
+    exchange.answered();
+    exchange.close();
+    response
+}
+
+fn binary(body: ResponseBody) -> Response<ResponseBody> {
+    let mut response = Response::new(body);
+    let binary = HeaderValue::from_static("application/octet-stream");
+    response.headers_mut().insert(CONTENT_TYPE, binary);
+    response
 }
 
 pub(super) fn refusal(

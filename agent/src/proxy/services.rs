@@ -25,6 +25,7 @@ use crate::credential::Credentials;
 use crate::http::BodyLimits;
 use crate::identity::{Identifier, Principal};
 use crate::kernel::{Flow, Flows, Kernel};
+use crate::mask::masks::Masker;
 use crate::policy;
 use crate::record::{self, Ending, Opening, Outcome, Recorder};
 use crate::session::{self, Chunks, Registry, Results, SessionId};
@@ -56,6 +57,7 @@ pub struct Services {
     pub terminator: Terminator,
     pub recorder: Recorder,
     pub policies: policy::Store,
+    pub masker: Masker,
     pub analyst: Analyst,
     pub desk: Desk,
     pub credentials: Credentials,

@@ -1,13 +1,19 @@
 //! What a frame says of who asked and what was asked.
 //!
 //! Only what these types name is recorded: a field that is not here cannot leak. Statement text is
-//! recorded as the client sent it; tokens, passwords and bind values have no field.
+//! recorded as the client sent it, but for values that detectors find in it; tokens, passwords and
+//! bind values have no field.
+
+use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::facts::RecordedFacts;
 use crate::access::AskId;
 use crate::identity::Principal;
+use crate::mask::content::Content;
+use crate::mask::literal;
 use crate::snowflake::{Abort, Operation};
 use crate::sql::Facts;
 
@@ -70,6 +76,9 @@ pub struct Decided {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credential: Option<String>,
     operation: &'static str,
+    /// Finds the values that are not recorded.
+    #[serde(skip)]
+    redactions: Arc<Content>,
     /// A request of the daemon's own: what it was for.
     #[serde(skip)]
     purpose: Option<&'static str>,
@@ -99,19 +108,27 @@ struct Approval {
 #[derive(Clone, Debug, Serialize)]
 struct Statement {
     text: String,
-    /// BLAKE3 of the whole text.
+    /// BLAKE3 of the whole text; of what is recorded of it, if that is another: from the digest of
+    /// the clear text and all the text around it a short value could be found by trying.
     digest: String,
+    /// Values in the text were found and are not recorded.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    redacted: bool,
+    /// Of the text as it came.
+    #[serde(skip)]
+    of: Option<blake3::Hash>,
     /// Bytes of the whole text, when `text` is only its beginning.
     #[serde(skip_serializing_if = "Option::is_none")]
     cut_from: Option<usize>,
 }
 
 impl Decided {
-    /// Takes from an operation what is recorded of it.
+    /// Takes from an operation what is recorded of it, without the values that are found in it.
     #[must_use]
-    pub fn of(operation: &Operation, time: jiff::Timestamp) -> Self {
+    pub fn of(operation: &Operation, redactions: &Arc<Content>, time: jiff::Timestamp) -> Self {
         let mut decided = Self {
             time,
+            redactions: Arc::clone(redactions),
             ..Self::default()
         };
         decided.describe(operation);
@@ -120,9 +137,15 @@ impl Decided {
 
     /// Does the same for a request of the daemon's own, which is recorded under its purpose.
     #[must_use]
-    pub fn ours(purpose: &'static str, operation: &Operation, time: jiff::Timestamp) -> Self {
+    pub fn ours(
+        purpose: &'static str,
+        operation: &Operation,
+        redactions: &Arc<Content>,
+        time: jiff::Timestamp,
+    ) -> Self {
         let mut decided = Self {
             time,
+            redactions: Arc::clone(redactions),
             purpose: Some(purpose),
             ..Self::default()
         };
@@ -144,7 +167,14 @@ impl Decided {
     /// Adds what analysis found.
     #[must_use]
     pub fn with_facts(mut self, facts: &Facts) -> Self {
-        self.facts = Some(RecordedFacts::of(facts));
+        let mut recorded = RecordedFacts::of(facts);
+        // Of some parts of a text every byte is in its fingerprint: a short value that was redacted
+        // in one could be found by trying.
+        let statement = self.statement.as_ref().filter(|it| it.redacted);
+        if statement.is_some_and(|it| facts.obscurity.is_some() || it.is_code()) {
+            recorded.fingerprint.clear();
+        }
+        self.facts = Some(recorded);
         self
     }
 
@@ -164,7 +194,12 @@ impl Decided {
         match operation {
             Operation::Query(query) => {
                 self.request = Some(query.request_id.0.clone());
-                self.statement = Some(Statement::new(&query.text));
+                // Found once: what is decided about is nearly always what was asked.
+                let of = blake3::hash(query.text.as_bytes());
+                let is_known = self.statement.as_ref().is_some_and(|it| it.of == Some(of));
+                if !is_known {
+                    self.statement = Some(Statement::new(&query.text, of, &self.redactions));
+                }
             }
             Operation::Result(id) | Operation::Monitor(id) | Operation::Abort(Abort::Query(id)) => {
                 self.query = Some(id.as_str().to_owned());
@@ -182,12 +217,99 @@ impl Decided {
 }
 
 impl Statement {
-    fn new(text: &str) -> Self {
+    /// True if there are parts that a fingerprint takes as they are.
+    fn is_code(&self) -> bool {
+        self.text.contains("$$") || self.text.contains('"')
+    }
+
+    fn new(text: &str, of: blake3::Hash, redactions: &Content) -> Self {
+        Self::shown(&literal::redact(text, redactions), of)
+    }
+
+    /// `of` is the digest of the text as it came; a text that is owned is another.
+    fn shown(text: &Cow<'_, str>, of: blake3::Hash) -> Self {
+        let redacted = matches!(text, Cow::Owned(_));
+        let digest = if redacted {
+            blake3::hash(text.as_bytes())
+        } else {
+            of
+        };
         let kept = text.floor_char_boundary(STATEMENT_BYTES_MAX);
         Self {
-            text: text.get(..kept).unwrap_or_default().to_owned(),
-            digest: blake3::hash(text.as_bytes()).to_hex().to_string(),
+            digest: digest.to_hex().to_string(),
             cut_from: (kept < text.len()).then_some(text.len()),
+            text: text.get(..kept).unwrap_or_default().to_owned(),
+            redacted,
+            of: Some(of),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snowflake::Query;
+    use crate::sql::Effect;
+
+    fn decided(clear: &str, shown: &Cow<'_, str>, facts: &Facts) -> serde_json::Value {
+        let mut decided = Decided {
+            statement: Some(Statement::shown(shown, blake3::hash(clear.as_bytes()))),
+            ..Decided::default()
+        };
+        decided = decided.with_facts(facts);
+        // The permit's operation is the one that was asked: what was found in it still is.
+        let query = Query::for_test("r", clear);
+        decided.describe(&Operation::Query(Box::new(query)));
+        serde_json::to_value(decided).unwrap()
+    }
+
+    #[test]
+    fn a_redacted_statement_leaves_no_digest_of_what_it_hid() {
+        let clear = "select 1 where ssn = '123-45-6789'";
+        let shown = clear.replace("123-45-6789", "[masked:pii.ssn]");
+        let mut facts = Facts::for_test(&[Effect::Read]);
+        facts.fingerprint = "f".to_owned();
+        let frame = decided(clear, &Cow::Owned(shown.clone()), &facts);
+        let expected = serde_json::json!({
+            "text": shown,
+            "digest": blake3::hash(shown.as_bytes()).to_hex().to_string(),
+            "redacted": true,
+        });
+        assert_eq!(frame["statement"], expected);
+        // A string has no part in a fingerprint.
+        assert_eq!(frame["facts"]["fingerprint"], "f");
+
+        let code = Cow::Owned("select $$ [masked:pii.ssn] $$".to_owned());
+        assert!(decided("c", &code, &facts)["facts"]["fingerprint"].is_null());
+        facts.obscurity = Some("not read for certain".to_owned());
+        let frame = decided(clear, &Cow::Owned(shown), &facts);
+        assert!(frame["facts"]["fingerprint"].is_null());
+    }
+
+    #[test]
+    fn a_statement_in_which_nothing_is_found_is_recorded_as_it_came() {
+        let clear = "select \"a\"";
+        let mut facts = Facts::for_test(&[Effect::Read]);
+        facts.fingerprint = "f".to_owned();
+        let frame = decided(clear, &Cow::Borrowed(clear), &facts);
+        let expected = serde_json::json!({
+            "text": clear,
+            "digest": blake3::hash(clear.as_bytes()).to_hex().to_string(),
+        });
+        assert_eq!(frame["statement"], expected);
+        assert_eq!(frame["facts"]["fingerprint"], "f");
+    }
+
+    #[test]
+    fn another_statement_is_not_taken_for_the_one_before() {
+        let frame = decided("a", &Cow::Borrowed("a"), &Facts::for_test(&[]));
+        assert_eq!(frame["statement"]["text"], "a");
+        let mut decided = Decided {
+            statement: Some(Statement::shown(&Cow::Borrowed("a"), blake3::hash(b"a"))),
+            ..Decided::default()
+        };
+        let query = Query::for_test("r", "b");
+        decided.describe(&Operation::Query(Box::new(query)));
+        assert_eq!(decided.statement.unwrap().text, "b");
     }
 }

@@ -1,6 +1,7 @@
 //! One operation in the recording, from its opening to its one ending.
 //! What it says of the operation is in [`super::about`].
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -74,8 +75,30 @@ pub struct Ending {
     pub rows: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
+    #[serde(flatten)]
+    pub masked: Masked,
     #[serde(serialize_with = "microseconds", rename = "duration_us")]
     pub duration: Duration,
+}
+
+/// What masking did to an answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Masked {
+    /// The answer has a result, however many rows.
+    #[serde(skip)]
+    pub is_result: bool,
+    /// Nothing of it had to be looked at.
+    #[serde(skip)]
+    pub is_clear: bool,
+    /// Cells that were masked, by label.
+    #[serde(rename = "masked", skip_serializing_if = "BTreeMap::is_empty")]
+    pub cells: BTreeMap<String, u64>,
+    /// Labels that this principal sees where others would not.
+    #[serde(rename = "unmasked", skip_serializing_if = "Vec::is_empty")]
+    pub shown: Vec<String>,
+    /// The policies that say so.
+    #[serde(rename = "unmasked_by", skip_serializing_if = "Vec::is_empty")]
+    pub shown_by: Vec<String>,
 }
 
 /// What the client got.
@@ -93,13 +116,14 @@ pub enum Outcome {
 impl Ending {
     /// An ending that is all outcome.
     #[must_use]
-    pub const fn new(outcome: Outcome, time: jiff::Timestamp, duration: Duration) -> Self {
+    pub fn new(outcome: Outcome, time: jiff::Timestamp, duration: Duration) -> Self {
         Self {
             time,
             outcome,
             query_id: None,
             rows: None,
             bytes: None,
+            masked: Masked::default(),
             duration,
         }
     }

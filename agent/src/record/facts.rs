@@ -29,7 +29,7 @@ pub(super) struct RecordedFacts {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     missing: Vec<String>,
     #[serde(skip_serializing_if = "String::is_empty")]
-    fingerprint: String,
+    pub(super) fingerprint: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     obscurity: Option<String>,
     /// Of the lists, the whole number of entries where they are cut.

@@ -24,7 +24,7 @@ mod thread;
 mod writer;
 
 pub use about::{Caller, Decided};
-pub use entry::{Ending, Entry, Opening, Outcome};
+pub use entry::{Ending, Entry, Masked, Opening, Outcome};
 pub use error::RecordError;
 pub use metrics::Metrics;
 pub use proof::{Key, Recorded};

@@ -108,7 +108,11 @@ async fn a_denied_operation_has_one_frame_with_everything() {
         message: "no".to_owned(),
         kill: false,
     };
-    let about = Decided::of(&query("drop table t"), jiff::Timestamp::UNIX_EPOCH);
+    let about = Decided::of(
+        &query("drop table t"),
+        &Arc::default(),
+        jiff::Timestamp::UNIX_EPOCH,
+    );
     entry.denied(&denial, about);
     entry
         .close(ending(Outcome::Refusal("denied")))
@@ -134,7 +138,11 @@ async fn an_operation_refused_before_a_decision_is_told_in_its_one_frame() {
     let config = config(dir.path(), 1 << 20);
     let recorder = Recorder::open(&config).unwrap();
     let mut entry = recorder.entry(Opening::default());
-    let mut about = Decided::of(&query("select 1"), jiff::Timestamp::UNIX_EPOCH);
+    let mut about = Decided::of(
+        &query("select 1"),
+        &Arc::default(),
+        jiff::Timestamp::UNIX_EPOCH,
+    );
     about.session = Some("s1".to_owned());
     entry.undecided(about);
     let refused = ending(Outcome::Refusal("foreign_query"));

@@ -1,7 +1,7 @@
 //! The capabilities under which clients fetch result chunks from us.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ring::rand::SystemRandom;
@@ -12,13 +12,26 @@ use super::registry::SessionId;
 use super::results::Terms;
 use super::token::{Token, TokenDigest};
 use crate::identity::PrincipalKey;
+use crate::mask::rows::Format;
 use crate::snowflake::QueryId;
 use crate::snowflake::chunk::{ChunkSet, Size};
+use crate::snowflake::rowtype::Field;
 
 /// Snowflake's own links live about as long.
 const KEPT: Duration = Duration::from_secs(6 * 3600);
 /// Results with open chunks; a result of 100 chunks takes about 100 KB of links.
 const RESULTS_MAX: usize = 4096;
+
+/// How the rows of a result are written, and what was done to those that came with the answer.
+#[derive(Clone, Debug)]
+pub struct Shape {
+    pub fields: Vec<Field>,
+    pub format: Format,
+    /// Of the plan that the answer was masked by.
+    pub digest: [u8; 32],
+    /// The answer named results of several statements.
+    pub is_parent: bool,
+}
 
 /// Where one chunk is, and what opens it.
 #[derive(Clone)]
@@ -29,6 +42,7 @@ pub struct ChunkLink {
     pub query_id: QueryId,
     /// What holds for the result.
     pub terms: Terms,
+    pub shape: Arc<Shape>,
     pub size: Size,
     pub url: Zeroizing<String>,
     pub headers: Vec<(String, Zeroizing<String>)>,
@@ -57,6 +71,7 @@ struct Entry {
     query_id: QueryId,
     header: TokenDigest,
     terms: Terms,
+    shape: Arc<Shape>,
     set: ChunkSet,
     until: Instant,
 }
@@ -90,7 +105,7 @@ impl Chunks {
         key: &PrincipalKey,
         session: SessionId,
         query_id: &QueryId,
-        terms: &Terms,
+        (terms, shape): (&Terms, Shape),
         set: ChunkSet,
         now: Instant,
     ) -> Option<CapabilityTokens> {
@@ -105,6 +120,7 @@ impl Chunks {
                 running: None,
                 ..terms.clone()
             },
+            shape: Arc::new(shape),
             set,
             until: now + KEPT,
         };
@@ -177,6 +193,7 @@ impl Entry {
             session: self.session,
             query_id: self.query_id.clone(),
             terms: self.terms.clone(),
+            shape: Arc::clone(&self.shape),
             size: self.set.sizes.get(index).copied()?,
             url: self.set.urls.get(index)?.clone(),
             headers: self.set.request_headers(),
@@ -216,8 +233,15 @@ mod tests {
             headers: Vec::new(),
             qrmk: None,
         };
+        let shape = Shape {
+            fields: Vec::new(),
+            format: Format::Json,
+            digest: [0; 32],
+            is_parent: false,
+        };
+        let terms = Terms::default();
         let tokens = chunks
-            .keep(&key("a"), session.id, &id, &Terms::default(), set, now)
+            .keep(&key("a"), session.id, &id, (&terms, shape), set, now)
             .unwrap();
         let (path, header) = (tokens.path.as_str(), tokens.header.as_str());
         let link = chunks.link(path, header, 0, &key("a"), now).unwrap();

@@ -18,12 +18,12 @@ mod running;
 pub mod state;
 mod token;
 
-pub use chunks::{CapabilityTokens, ChunkLink, Chunks};
+pub use chunks::{CapabilityTokens, ChunkLink, Chunks, Shape};
 pub use holds::{Cancelled, Held, Holds, HoldsFull, NewHold, Told};
 pub use names::at_login;
 pub use registry::{NewSession, OpenError, Registry, Session, SessionId, TokenError, Tokens};
 pub use requests::{Admission, Requests, statement_digest};
-pub use results::{Judged, Owned, Results, Terms};
+pub use results::{Judged, Owned, Place, Results, Terms};
 pub use running::{Running, RunningFull, Statement, lost};
 pub use state::State;
 pub use token::{Token, parse_authorization};

@@ -1,9 +1,10 @@
 //! The statements of a session by request id: a retry is not a second run.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::snowflake::{Query, QueryId, RequestId};
+use crate::sql::SessionState;
 
 /// A driver retries its last statements, not its thousandth.
 const REQUESTS_MAX: usize = 1024;
@@ -28,6 +29,8 @@ pub enum Admission {
 struct Known {
     digest: blake3::Hash,
     query_id: Option<QueryId>,
+    /// The session's state when it was first analysed.
+    state: Option<Arc<SessionState>>,
 }
 
 #[derive(Debug, Default)]
@@ -67,9 +70,21 @@ impl Requests {
             Known {
                 digest,
                 query_id: None,
+                state: None,
             },
         );
         Admission::First
+    }
+
+    /// Whether a statement that is analysed in this state is the one that was sent under its id at
+    /// first. One that was answered is: its result is known by its own id, with what it was judged by.
+    pub fn means_the_same(&self, request: &RequestId, state: &Arc<SessionState>) -> bool {
+        let mut inner = self.lock();
+        let Some(known) = inner.known.get_mut(request) else {
+            return true;
+        };
+        let first = known.state.get_or_insert_with(|| Arc::clone(state));
+        known.query_id.is_some() || *first == *state
     }
 
     /// Remembers which query a request became.
@@ -134,6 +149,25 @@ mod tests {
         let mut described = query("r1", "select 1");
         described.describe_only = true;
         assert_eq!(requests.admit(&described), Admission::Conflict);
+    }
+
+    #[test]
+    fn a_request_that_nobody_answered_means_what_it_meant_at_first() {
+        let id = QueryId::parse("01b00000-0000-0000-0000-000000000001").unwrap();
+        let state = |schema: &str| {
+            Arc::new(SessionState {
+                schema: Some(schema.to_owned()),
+                ..SessionState::default()
+            })
+        };
+        let requests = Requests::default();
+        let request = RequestId("r1".to_owned());
+        requests.admit(&query("r1", "select x from t"));
+        assert!(requests.means_the_same(&request, &state("A")));
+        assert!(requests.means_the_same(&request, &state("A")));
+        assert!(!requests.means_the_same(&request, &state("B")));
+        requests.ran_as(&request, &id);
+        assert!(requests.means_the_same(&request, &state("B")));
     }
 
     #[test]

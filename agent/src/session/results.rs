@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use crate::access::Running;
 use crate::identity::PrincipalKey;
+use crate::mask::outputs::Origin;
 use crate::policy::Limits;
 use crate::snowflake::QueryId;
 use crate::sql::SessionState;
@@ -41,6 +42,34 @@ pub struct Terms {
     pub approved: bool,
     /// Until its end is seen it counts as one that runs.
     pub running: Option<Arc<Running>>,
+    pub place: Place,
+}
+
+/// Which of a text's results it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Place {
+    /// That of the text.
+    #[default]
+    Whole,
+    /// That of one of several statements in it, counted from 0 where it is known which.
+    Part(Option<usize>),
+}
+
+impl Terms {
+    /// What is known of where the result comes from. `is_parent`: the answer names the results of
+    /// several statements, and has no other rows than that they ran.
+    #[must_use]
+    pub fn origin(&self, is_parent: bool) -> Origin<'_> {
+        let Some(judged) = &self.judged else {
+            return Origin::FORGOTTEN;
+        };
+        let facts = &judged.facts;
+        match self.place {
+            Place::Part(place) => Origin::part(facts, place),
+            Place::Whole if is_parent && facts.kinds.len() > 1 => Origin::status(facts),
+            Place::Whole => Origin::whole(facts),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -49,8 +78,6 @@ struct Owner {
     account: String,
     until: Instant,
     terms: Terms,
-    /// The result of the statement itself, not of one of several in it.
-    is_whole: bool,
 }
 
 #[derive(Debug, Default)]
@@ -94,40 +121,18 @@ impl Results {
         terms: &Terms,
         now: Instant,
     ) -> bool {
-        self.claim(id, key, account, terms, true, now)
-    }
-
-    /// Notes the result of one of several statements in a text: what it has of their lineage is not
-    /// known.
-    #[must_use]
-    pub fn own_part(
-        &self,
-        id: &QueryId,
-        key: &PrincipalKey,
-        account: &str,
-        terms: &Terms,
-        now: Instant,
-    ) -> bool {
-        self.claim(id, key, account, terms, false, now)
-    }
-
-    fn claim(
-        &self,
-        id: &QueryId,
-        key: &PrincipalKey,
-        account: &str,
-        terms: &Terms,
-        is_whole: bool,
-        now: Instant,
-    ) -> bool {
         let mut inner = self.lock();
         inner.make_room(now);
         if let Some(owner) = inner.owners.get(id) {
             return owner.is(key, account);
         }
         inner.order.push_back(id.clone());
-        if let (Some(judged), true) = (&terms.judged, is_whole) {
-            let bytes = weight(&judged.facts);
+        if let Some(judged) = &terms.judged {
+            // The parts of a text share its facts.
+            let bytes = match terms.place {
+                Place::Whole => weight(&judged.facts),
+                Place::Part(_) => 0,
+            };
             inner.facts_bytes += bytes;
             inner.judged.push_back((id.clone(), bytes));
         }
@@ -136,7 +141,6 @@ impl Results {
             account: account.to_owned(),
             until: now + KEPT,
             terms: terms.clone(),
-            is_whole,
         };
         inner.owners.insert(id.clone(), owner);
         true
@@ -184,12 +188,12 @@ impl Results {
         }
     }
 
+    /// What a later statement may know of a result: less than the statement did that made it.
     fn lineage(&self, id: &QueryId, key: &PrincipalKey, account: &str) -> Option<Arc<Lineage>> {
         let inner = self.lock();
         let owner = inner.owners.get(id)?;
-        let judged = owner.terms.judged.as_ref()?;
-        let is_known = owner.is(key, account) && owner.is_whole && judged.facts.kinds.len() == 1;
-        is_known.then(|| Arc::new(judged.facts.lineage.clone()))
+        owner.is(key, account).then_some(())?;
+        owner.terms.origin(false).lasting().map(Arc::new)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -245,7 +249,7 @@ impl Inner {
 /// About the bytes that facts take: names are some ten bytes each, in up to four parts.
 fn weight(facts: &Facts) -> usize {
     const NAME: usize = 200;
-    let sources = match &facts.lineage {
+    let sources = |lineage: &Lineage| match lineage {
         Lineage::NoData | Lineage::Unknown(_) => 0,
         Lineage::Columns(outputs) => outputs
             .iter()
@@ -255,6 +259,10 @@ fn weight(facts: &Facts) -> usize {
             })
             .sum(),
     };
+    let sources: usize = std::iter::once(&facts.lineage)
+        .chain(&facts.parts)
+        .map(sources)
+        .sum();
     let names = facts.accesses.len()
         + facts.columns.len()
         + facts.predicates.len()
@@ -311,7 +319,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn lineage_is_for_the_owner_and_for_a_whole_single_statement() {
+    async fn lineage_is_for_the_owner_and_of_the_very_statement() {
         let results = Results::default();
         let now = Instant::now();
         let single = terms(Facts {
@@ -320,11 +328,17 @@ mod tests {
         });
         let double = terms(Facts {
             kinds: vec!["SELECT".to_owned(), "SELECT".to_owned()],
+            parts: vec![Lineage::Unknown(String::new()), Lineage::NoData],
             ..Facts::for_test(&[])
         });
         assert!(results.own(&id(1), &key("a"), "acct", &single, now));
-        assert!(results.own_part(&id(2), &key("a"), "acct", &single, now));
+        let part = |place| Terms {
+            place: Place::Part(place),
+            ..double.clone()
+        };
+        assert!(results.own(&id(2), &key("a"), "acct", &part(None), now));
         assert!(results.own(&id(3), &key("a"), "acct", &double, now));
+        assert!(results.own(&id(4), &key("a"), "acct", &part(Some(1)), now));
         let owned = |workload: &str| Owned {
             results: results.clone(),
             key: key(workload),
@@ -336,6 +350,7 @@ mod tests {
         assert_eq!(other.lineage(&id(1)), None);
         assert_eq!(own.lineage(&id(2)), None);
         assert_eq!(own.lineage(&id(3)), None);
+        assert_eq!(own.lineage(&id(4)).as_deref(), Some(&Lineage::NoData));
         assert_eq!(own.last(-1), Some(id(2)));
         assert_eq!(own.last(-2), Some(id(1)));
         for offset in [-3, 0, 1, i64::MIN] {

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::json::{self, JsonError, Object};
 use super::operation::QueryId;
-use super::result::ResultError;
+use super::result::{ResultError, texts};
 
 /// Writes the `queries` of a monitoring answer with what drivers read, for the asked query only.
 pub(super) fn clean(data: &Object<'_>, asked: &QueryId) -> Result<Bytes, ResultError> {
@@ -37,8 +37,36 @@ pub(super) fn clean(data: &Object<'_>, asked: &QueryId) -> Result<Bytes, ResultE
     Ok(output.into())
 }
 
+/// Rewords the error message of a cleaned answer's query; `None` if it stays.
+pub(super) fn reword(
+    queries: &Bytes,
+    reword: &mut dyn FnMut(&str) -> Option<String>,
+) -> Result<Option<Bytes>, ResultError> {
+    let mut is_changed = false;
+    let changed = rewrite(queries, |key, value| match key {
+        "errorMessage" => {
+            let text = texts::text(value.as_bytes(), reword)?;
+            is_changed |= text.is_some();
+            Ok(text)
+        }
+        _ => Ok(None),
+    })?;
+    Ok(is_changed.then_some(changed))
+}
+
 /// Calls the one query of a cleaned answer by another id.
 pub(super) fn call(queries: &Bytes, id: &QueryId) -> Result<Bytes, ResultError> {
+    rewrite(queries, |key, _| {
+        let id = (key == "id").then(|| Bytes::from(json::write(&id.as_str())));
+        Ok(id)
+    })
+}
+
+/// Writes queries again, with other values where there are some.
+fn rewrite(
+    queries: &Bytes,
+    mut each: impl FnMut(&str, &str) -> Result<Option<Bytes>, ResultError>,
+) -> Result<Bytes, ResultError> {
     let Ok(queries) = serde_json::from_slice::<Vec<&RawValue>>(queries) else {
         return Err(JsonError::Field("queries").into());
     };
@@ -46,13 +74,13 @@ pub(super) fn call(queries: &Bytes, id: &QueryId) -> Result<Bytes, ResultError> 
     for query in queries {
         let query = Object::from_text(query.get())?;
         let entries = query.entries().iter().map(|(key, value)| {
-            let value = match key.as_str() {
-                "id" => Bytes::from(json::write(&id.as_str())),
-                _ => Bytes::copy_from_slice(value.get().as_bytes()),
+            let value = match each(key, value.get())? {
+                Some(value) => value,
+                None => Bytes::copy_from_slice(value.get().as_bytes()),
             };
-            (key.clone(), value)
+            Ok((key.clone(), value))
         });
-        let entries: Vec<(String, Bytes)> = entries.collect();
+        let entries: Vec<(String, Bytes)> = entries.collect::<Result<_, ResultError>>()?;
         json::write_object(&mut output, &entries);
     }
     output.push(b']');

@@ -236,6 +236,8 @@ pub struct Facts {
     pub predicates: BTreeSet<Column>,
     /// Of the last statement that returns rows of its own.
     pub lineage: Lineage,
+    /// Of each statement in order, when there are several; empty otherwise.
+    pub parts: Vec<Lineage>,
     /// Tables and views whose columns or definition would have told more. A known source that is a
     /// column of one of these may stand for others: what looks like a table may be a view.
     pub missing: BTreeSet<ObjectName>,
@@ -297,6 +299,7 @@ impl Facts {
             columns: BTreeSet::new(),
             predicates: BTreeSet::new(),
             lineage: Lineage::Unknown(obscurity.clone()),
+            parts: Vec::new(),
             missing: BTreeSet::new(),
             session_changes: vec![SessionChange::Unknown],
             fingerprint: String::new(),

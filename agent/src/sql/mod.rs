@@ -36,6 +36,7 @@ pub use analyst::Analyst;
 pub use context::{Context, SessionState};
 pub use facts::{Access, Effect, Facts};
 pub use lexer::spans;
+pub(crate) use lexer::{Part, PartKind, parts};
 pub use name::ObjectName;
 
 #[cfg(test)]

@@ -55,10 +55,14 @@ fn judge(pieces: &[Piece<'_>], context: &Context) -> Facts {
     let mut context = context.clone();
     let mut kinds = Vec::new();
     let mut all = Finding::new("");
+    let mut parts = Vec::new();
     for piece in pieces {
         let scope = Scope::new(&context);
         let mut finding = families::statement(*piece, scope);
         let lineage = std::mem::replace(&mut finding.lineage, Lineage::NoData);
+        if pieces.len() > 1 {
+            parts.push(lineage.clone());
+        }
         if lineage != Lineage::NoData || all.kind.is_empty() {
             all.lineage = lineage;
         }
@@ -78,6 +82,7 @@ fn judge(pieces: &[Piece<'_>], context: &Context) -> Facts {
         columns: all.columns,
         predicates: all.predicates,
         lineage: all.lineage,
+        parts,
         missing: all.missing,
         session_changes: all.changes,
         fingerprint: String::new(),

@@ -7,11 +7,15 @@
     reason = "what does not hold ends the process: it is what a fuzzer looks for"
 )]
 
+mod arrow_rows;
 mod facts;
+mod json_rows;
 mod lexer;
 mod policy;
 
+pub use arrow_rows::arrow_rows;
 pub use facts::facts;
+pub use json_rows::json_rows;
 pub use lexer::lexer;
 pub use policy::policy;
 
@@ -37,5 +41,7 @@ mod tests {
         check("lexer", super::lexer);
         check("facts", super::facts);
         check("policy", super::policy);
+        check("json_rows", super::json_rows);
+        check("arrow_rows", super::arrow_rows);
     }
 }

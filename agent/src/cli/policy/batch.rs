@@ -19,9 +19,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
 use super::judge::{self, Asker};
+use super::masks;
 use super::sources::runtime;
 use super::view::Answer;
 use crate::cli::output::Output;
+use crate::mask::masks::Masks;
 use crate::policy::PolicySet;
 use crate::sql::{Analyst, Context, Facts, SessionState};
 
@@ -47,6 +49,7 @@ pub(super) struct Batch {
 pub(super) struct Judge {
     pub(super) policies: Arc<PolicySet>,
     pub(super) asker: Asker,
+    pub(super) masks: Arc<Masks>,
 }
 
 #[derive(Deserialize)]
@@ -207,6 +210,10 @@ async fn respond(question: &Question, batch: &Batch, analyst: &Analyst) -> Resul
         .unwrap_or_else(|| Facts::opaque("OPAQUE".to_owned(), "analysis failed or took too long"));
     let mut answer = Answer::new(&facts, judgement.as_deref());
     answer.id = question.id.as_deref();
+    answer.masks = batch.judge.as_ref().map(|judge| {
+        let (policies, masks) = (&judge.policies, &judge.masks);
+        masks::of(policies, masks, &judge.asker, &facts, &context.session)
+    });
     Ok(serde_json::to_string(&answer)?)
 }
 
@@ -260,7 +267,9 @@ fn feed(
 }
 
 /// Reads one line without its end; of one that is too long, nothing is kept.
-fn next_line(input: &mut impl BufRead) -> io::Result<Option<Result<Vec<u8>, &'static str>>> {
+pub(in crate::cli) fn next_line(
+    input: &mut impl BufRead,
+) -> io::Result<Option<Result<Vec<u8>, &'static str>>> {
     let mut line = Vec::new();
     let (mut any, mut fits) = (false, true);
     loop {

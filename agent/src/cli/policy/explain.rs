@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::batch::{self, Batch, Judge};
 use super::facts::{analyse, list, print, row};
 use super::judge::{self, Asker, Caller};
+use super::masks;
 use super::sources::{Around, DirFlag, labelled};
 use super::view::Answer;
 use crate::cli::output::{Output, Tone};
@@ -71,8 +72,11 @@ impl Explain {
         let policies = labelled(&self.dir.find()?, self.labels.as_deref())?;
         let asker = Asker::from(self.caller);
         if self.batch {
-            let policies = Arc::new(policies);
-            let judge = Some(Judge { policies, asker });
+            let judge = Some(Judge {
+                masks: Arc::new(masks::masks(&policies)),
+                policies: Arc::new(policies),
+                asker,
+            });
             let batch = Batch { context, judge };
             return batch::run(std::io::stdin(), &batch, output);
         }
@@ -80,14 +84,23 @@ impl Explain {
         let question = asker.question(Some(&facts), &context.session);
         let explanation = explain(&policies, &question, Demand::Statement(&facts));
         let changes = changes(&explanation, &facts);
+        let made = masks::masks(&policies);
+        let masks = masks::of(&policies, &made, &asker, &facts, &context.session);
         if self.json {
+            let mut answer = Answer::new(&facts, Some(&explanation.judgement));
+            answer.masks = Some(masks);
             return output.json(&Said {
-                answer: Answer::new(&facts, Some(&explanation.judgement)),
+                answer,
                 decisions: explanation.accesses.iter().map(decision).collect(),
                 changes: &changes,
             });
         }
-        show(&facts, &explanation, &changes, output)
+        show(&facts, &explanation, &changes, output)?;
+        if !masks.is_empty() {
+            output.line("")?;
+            output.table(&masks::rows(&masks))?;
+        }
+        Ok(())
     }
 }
 

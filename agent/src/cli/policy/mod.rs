@@ -1,14 +1,15 @@
 //! `snowfence policy`: everything about policies that needs no daemon, no root and no configuration.
 
-mod batch;
+pub(super) mod batch;
 mod cases;
 mod check;
 mod explain;
 mod facts;
 mod judge;
+mod masks;
 mod matrix;
 mod named;
-mod sources;
+pub(super) mod sources;
 mod suggest;
 mod view;
 

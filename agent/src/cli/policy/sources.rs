@@ -35,7 +35,7 @@ pub(super) struct Dir {
 
 /// The same, for commands whose argument is something else.
 #[derive(Debug, Args)]
-pub(super) struct DirFlag {
+pub(in crate::cli) struct DirFlag {
     /// The directory with the policies, if it is not the configuration's
     #[arg(long, value_name = "DIR")]
     policies: Option<PathBuf>,
@@ -61,20 +61,20 @@ pub(super) struct Around {
 }
 
 impl Dir {
-    pub(super) fn find(self) -> Result<PathBuf> {
+    pub(in crate::cli) fn find(self) -> Result<PathBuf> {
         find(self.dir, &self.config.config)
     }
 }
 
 impl DirFlag {
-    pub(super) fn find(self) -> Result<PathBuf> {
+    pub(in crate::cli) fn find(self) -> Result<PathBuf> {
         find(self.policies, &self.config.config)
     }
 }
 
 /// A configuration that is not there, or that this user may not read, is no reason to stop: people
 /// who write policies have none.
-fn find(given: Option<PathBuf>, config: &Path) -> Result<PathBuf> {
+pub(in crate::cli) fn find(given: Option<PathBuf>, config: &Path) -> Result<PathBuf> {
     if let Some(dir) = given {
         return Ok(dir);
     }
@@ -123,7 +123,7 @@ pub(super) fn catalog(path: &Path) -> Result<CatalogFile> {
 }
 
 /// Reads a text file that people wrote.
-pub(super) fn read(path: &Path, bytes_max: u64) -> Result<String> {
+pub(in crate::cli) fn read(path: &Path, bytes_max: u64) -> Result<String> {
     let shown = path.display();
     let mut text = String::new();
     let file = File::open(path).with_context(|| format!("cannot open `{shown}`"))?;

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::judge;
+use super::masks::MaskView;
 use crate::policy::Judgement;
 use crate::sql::Facts;
 use crate::sql::facts::{Access, Column, Lineage, Object, Sources};
@@ -31,6 +32,8 @@ pub(super) struct Answer<'a> {
     limits: Option<LimitsView>,
     approvers: Option<&'a BTreeSet<String>>,
     approvals: Option<u32>,
+    /// The columns of the result and what is masked of them; none of a result without data.
+    pub(super) masks: Option<Vec<MaskView>>,
 }
 
 /// An access, in the words that policies use.
@@ -88,6 +91,7 @@ impl<'a> Answer<'a> {
             }),
             approvers: terms.map(|terms| &terms.approvers),
             approvals: terms.map(|terms| terms.approvals),
+            masks: None,
         }
     }
 }

@@ -46,6 +46,7 @@ fn read_file(mut file: Reader<'_, '_>) -> Option<Config> {
     let access = settings::access(&mut file);
     let notify = notify::notify(&mut file, &mut seen);
     let admin = settings::admin(&mut file);
+    let mask = settings::mask(&mut file);
     let limits = settings::limits(&mut file);
     cross::check(&seen, &file);
     file.finish();
@@ -71,6 +72,7 @@ fn read_file(mut file: Reader<'_, '_>) -> Option<Config> {
         access,
         notify: notify?,
         admin,
+        mask: mask?,
         limits,
     })
 }

@@ -8,11 +8,12 @@ use std::time::Duration;
 use agent_ebpf::PORTS_MAX;
 use toml::Spanned;
 
+use super::credential::secret;
 use super::cross::Seen;
 use crate::config::reader::{Reader, integer};
 use crate::config::schema::{self, Section};
 use crate::config::value::{self, ValueError};
-use crate::config::{Access, Admin, Durability, Kernel, Limits, Policy, Record, Tls};
+use crate::config::{Access, Admin, Durability, Kernel, Limits, Mask, Policy, Record, Tls};
 
 /// Where an ancestor of every scope always is: the root cgroup does not vanish.
 const ATTACH: &str = "/";
@@ -44,6 +45,9 @@ const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 const REQUEST_BYTES: u64 = 16 << 20;
 /// Inline results and result chunks are some 16 MB before compression; Arrow chunks may be larger.
 const RESPONSE_BYTES: u64 = 64 << 20;
+/// A VARCHAR takes up to 128 MiB (Snowflake's reference of text types); the rest is for the row's
+/// other columns and for escapes.
+const ROW_BYTES: u64 = 160 << 20;
 const BODY_BYTES_MIN: u64 = 64 << 10;
 const BODY_BYTES_MAX: u64 = 1 << 30;
 /// Snowflake answers "in progress" after 45 s; Python sends again after 60 s.
@@ -189,6 +193,16 @@ fn listen(text: &str) -> Result<Option<SocketAddr>, ValueError> {
     Ok(Some(address))
 }
 
+/// `None` if a key is given that cannot be read: another one must not take its place.
+pub(super) fn mask(file: &mut Reader<'_, '_>) -> Option<Mask> {
+    settings(file, "mask", &schema::MASK, |table| {
+        let is_given = table.has("key");
+        let key = secret(table, "key");
+        let key_file = path(table, "key_file", "/var/lib/snowfence/mask.key");
+        (key.is_some() || !is_given).then_some(Mask { key, key_file })
+    })
+}
+
 pub(super) fn limits(file: &mut Reader<'_, '_>) -> Limits {
     settings(file, "limits", &schema::LIMITS, |table| Limits {
         connections_max: count(table, "connections_max", CONNECTIONS),
@@ -200,6 +214,7 @@ pub(super) fn limits(file: &mut Reader<'_, '_>) -> Limits {
             .unwrap_or(HELLO_TIMEOUT),
         request_body_bytes_max: body(table, "request_body_bytes_max", REQUEST_BYTES),
         response_body_bytes_max: body(table, "response_body_bytes_max", RESPONSE_BYTES),
+        row_bytes_max: body(table, "row_bytes_max", ROW_BYTES),
         upstream_timeout: table
             .parsed("upstream_timeout", |text| {
                 value::duration(text, TIMEOUT_MIN, UPSTREAM_TIMEOUT_MAX)

@@ -18,6 +18,7 @@ pub(in crate::config) static FILE: Section = Section {
         optional("webhook", "tables", "Who is told of asks and grants."),
         optional("slack", "tables", "Which channels are told of them."),
         optional("admin", "table", "Status and metrics."),
+        optional("mask", "table", "The masking key."),
         optional("limits", "table", "Limits of the proxy."),
     ],
 };
@@ -336,6 +337,12 @@ pub(in crate::config) static LIMITS: Section = Section {
             "Of one answer, decompressed.",
         ),
         default(
+            "row_bytes_max",
+            "size",
+            "\"160 MiB\"",
+            "Of one row (JSON) or record batch (Arrow) of a result that is masked. A chunk on its way takes up to twice as much memory.",
+        ),
+        default(
             "upstream_timeout",
             "duration",
             "\"50s\"",
@@ -359,7 +366,7 @@ pub(super) const fn required(name: &'static str, kind: &'static str, doc: &'stat
     }
 }
 
-const fn optional(name: &'static str, kind: &'static str, doc: &'static str) -> Key {
+pub(super) const fn optional(name: &'static str, kind: &'static str, doc: &'static str) -> Key {
     Key {
         name,
         kind,

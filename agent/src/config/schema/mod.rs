@@ -1,12 +1,14 @@
 //! Every key of the configuration file: what the reader accepts and the reference page says.
 
 mod keys;
+mod mask;
 mod notify;
 
 pub(super) use keys::{
     ACCESS, ACCOUNT, ADMIN, CREDENTIAL, FILE, KERNEL, LIMITS, POLICY, RECORD, SCOPE, SECRET, TLS,
     WORKLOAD,
 };
+pub(super) use mask::MASK;
 pub(super) use notify::{SLACK, WEBHOOK};
 
 /// A table of the file.
@@ -37,7 +39,7 @@ pub(super) enum Need {
 }
 
 /// The tables, in the order of the reference page.
-pub(super) static SECTIONS: [&Section; 14] = [
+pub(super) static SECTIONS: [&Section; 15] = [
     &SCOPE,
     &WORKLOAD,
     &ACCOUNT,
@@ -51,6 +53,7 @@ pub(super) static SECTIONS: [&Section; 14] = [
     &WEBHOOK,
     &SLACK,
     &ADMIN,
+    &MASK,
     &LIMITS,
 ];
 

@@ -57,10 +57,9 @@ fn write_rows(text: &mut String, policies: &PolicySet, asked: &Question<'_>) {
         object(ObjectKind::Warehouse, Some("big")),
     ];
     // What each object allows: verdict and policies → actions.
-    let mut answers: Vec<(String, Answers)> = Vec::new();
+    let mut answers: Vec<(About, Answers)> = Vec::new();
     for row in matrix(policies, asked, &objects) {
-        let about = row.label.as_ref().map(|label| format!(" [{label}]"));
-        let object = format!("{}{}", row.object, about.unwrap_or_default());
+        let object = (row.object, row.label);
         let by = match row.policies.join(", ") {
             by if by.is_empty() => "no policy".to_owned(),
             by => by,
@@ -82,8 +81,8 @@ fn write_rows(text: &mut String, policies: &PolicySet, asked: &Question<'_>) {
     while !answers.is_empty() {
         let (_, alike) = answers[0].clone();
         let objects = answers.iter().filter(|(_, it)| *it == alike);
-        let objects: Vec<&str> = objects.map(|(object, _)| object.as_str()).collect();
-        writeln!(text, "    {}", objects.join("; ")).unwrap();
+        let objects: Vec<&About> = objects.map(|(object, _)| object).collect();
+        writeln!(text, "    {}", shown(&objects, policies)).unwrap();
         for ((verdict, by), actions) in &alike {
             let actions = match actions.len() {
                 19 => "everything".to_owned(),
@@ -94,6 +93,50 @@ fn write_rows(text: &mut String, policies: &PolicySet, asked: &Question<'_>) {
         answers.retain(|(_, it)| *it != alike);
     }
 }
+
+/// Objects that are answered alike. Of labels that no policy speaks of, only that they are all of
+/// those is told.
+fn shown(objects: &[&About], policies: &PolicySet) -> String {
+    let spoken_of = |label: &str| {
+        let quoted = format!("\"{label}\"");
+        policies.rules().iter().any(|it| it.text.contains(&quoted))
+    };
+    let others = policies.labels().iter();
+    let others = others.filter(|(label, _)| !spoken_of(label)).count();
+    let in_short = |labels: Vec<&str>| {
+        let (named, rest): (Vec<&str>, Vec<&str>) = labels.iter().partition(|it| spoken_of(it));
+        if rest.len() == others && others > 1 {
+            [named, vec!["any other"]].concat().join(", ")
+        } else {
+            labels.join(", ")
+        }
+    };
+    let mut shown: Vec<String> = Vec::new();
+    for (object, label) in objects {
+        let of_labels = objects
+            .iter()
+            .filter(|(it, label)| it == object && label.is_some());
+        let of_labels: Vec<&str> = of_labels.map(|(_, it)| it.as_deref().unwrap()).collect();
+        let next = match label {
+            Some(_) => format!("{object} [{}]", in_short(of_labels)),
+            None => object.clone(),
+        };
+        if next.starts_with("label ") {
+            let names = objects
+                .iter()
+                .filter_map(|(it, _)| it.strip_prefix("label "));
+            let names = in_short(names.collect());
+            shown.push(format!("label {names}"));
+        } else {
+            shown.push(next);
+        }
+    }
+    shown.dedup();
+    shown.join("; ")
+}
+
+/// An object and the label of the columns that are touched.
+type About = (String, Option<String>);
 
 /// Actions by verdict and deciding policies.
 type Answers = BTreeMap<(&'static str, String), Vec<&'static str>>;

@@ -287,7 +287,7 @@ fn health_data_is_seen_by_people_of_the_care_team() {
             roles,
             ..question(&agent, None)
         };
-        unmask(&policies, &asked, "phi.health").is_ok()
+        unmask(&policies, &asked, "phi.health", None).is_ok()
     };
     assert!(sees(true, &roles));
     assert!(!sees(false, &roles), "a workload alone is no person");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::policy::rights::{AskView, Person, approve, ask, askable, operate, unmask};
+use crate::policy::rights::{AskView, Person, approve, ask, askable, may_see, operate, unmask};
 use crate::policy::{Terms, default_policy};
 
 fn person(name: &str, groups: &[&str]) -> Person {
@@ -180,7 +180,7 @@ fn a_label_is_shown_to_whom_a_policy_names() {
     );
     let agent = principal("agent");
     let asked = question(&agent, None);
-    let denial = unmask(&policies, &asked, "pci.card").unwrap_err();
+    let denial = unmask(&policies, &asked, "pci.card", None).unwrap_err();
     assert!(
         denial
             .message
@@ -194,8 +194,51 @@ fn a_label_is_shown_to_whom_a_policy_names() {
         ..asked
     };
     assert_eq!(
-        unmask(&policies, &cleared, "pci.card").unwrap().policies,
+        unmask(&policies, &cleared, "pci.card", None)
+            .unwrap()
+            .policies,
         ["cleared"]
     );
-    unmask(&policies, &cleared, "pii.email").unwrap_err();
+    unmask(&policies, &cleared, "pii.email", None).unwrap_err();
+}
+
+#[test]
+fn a_label_is_shown_in_the_tables_that_a_policy_names() {
+    let policies = parse(
+        r#"@id("fraud") permit (principal in Role::"fraud", action == Action::"unmask",
+                                resource == Label::"pci.card")
+           when { context has table && context.table in Schema::"SALES.PUBLIC" };
+           @id("never") forbid (principal, action == Action::"unmask", resource)
+           when { context has table && context.table == Table::"SALES.PUBLIC.VAULT" };"#,
+    );
+    let agent = principal("agent");
+    let roles = ["fraud".to_owned()];
+    let asked = Question {
+        roles: &roles,
+        mode: Mode::Observe,
+        ..question(&agent, None)
+    };
+    let name = |text: &str| ObjectName::parse(text).unwrap();
+    let cases = [
+        (Some("SALES.PUBLIC.CARDS"), true),
+        (Some("SALES.PUBLIC.\"cards\""), true),
+        (Some("SALES.OTHER.CARDS"), false),
+        (Some("SALES.PUBLIC.VAULT"), false),
+        // Which table it is, is not known.
+        (Some("CARDS"), false),
+        (None, false),
+    ];
+    for (table, expected) in cases {
+        let table = table.map(name);
+        let seen = may_see(&policies, &asked, "pci.card", table.as_ref());
+        assert_eq!(seen.is_some(), expected, "{table:?}");
+        let told = unmask(&policies, &asked, "pci.card", table.as_ref());
+        assert_eq!(told.ok(), seen, "{table:?}");
+    }
+    // What was found once is found again, and for nobody else.
+    let cards = name("SALES.PUBLIC.CARDS");
+    may_see(&policies, &asked, "pci.card", Some(&cards)).unwrap();
+    assert_eq!(may_see(&policies, &asked, "pii.email", Some(&cards)), None);
+    let others = question(&agent, None);
+    assert_eq!(may_see(&policies, &others, "pci.card", Some(&cards)), None);
 }

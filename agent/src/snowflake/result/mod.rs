@@ -5,6 +5,10 @@
 //! would not see them. Values that stay are passed on as the bytes that came.
 
 mod keys;
+mod rows;
+pub(in crate::snowflake) mod texts;
+
+pub use self::rows::Rows;
 
 use std::fmt;
 
@@ -16,6 +20,7 @@ use super::envelope::Envelope;
 use super::json::{self, JsonError, Object};
 use super::monitor;
 use super::operation::QueryId;
+use crate::mask::rows::Format;
 
 /// What the answer is an answer to.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +45,7 @@ pub struct Admitted {
     pub statement_type: Option<u64>,
     chunks: Option<Chunks>,
     has_rows: bool,
+    format: Format,
     body_bytes: u64,
     /// The answer as it came; `None` when it is rewritten from the parts below.
     whole: Option<Bytes>,
@@ -135,6 +141,7 @@ pub fn admit(body: &Bytes, asked: Asked<'_>) -> Result<Admitted, ResultError> {
         statement_type: None,
         chunks: None,
         has_rows: false,
+        format: Format::Json,
         body_bytes: body.len() as u64,
         whole: None,
         envelope: envelope_entries(&envelope, body)?,
@@ -281,7 +288,10 @@ impl Admitted {
         };
         let form_fits = match data.string("queryResultFormat")?.as_deref() {
             None | Some("json") => !base64,
-            Some("arrow") => rowset.unwrap_or(0) == 0,
+            Some("arrow") => {
+                self.format = Format::Arrow;
+                rowset.unwrap_or(0) == 0
+            }
             Some(_) => false,
         };
         if !form_fits {

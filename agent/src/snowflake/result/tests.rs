@@ -335,3 +335,57 @@ proptest::proptest! {
         proptest::prop_assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok());
     }
 }
+
+#[test]
+fn rows_and_row_type_are_taken_out_and_put_back() {
+    let body =
+        answer(r#", "rowtype" : [{"name":"A"}], "rowset":[["1" , null]],"total":1,"returned":1"#);
+    let mut admitted = admit(&body, query()).unwrap();
+    assert_eq!(admitted.format(), Format::Json);
+    assert_eq!(admitted.row_type(), Some(&br#"[{"name":"A"}]"#[..]));
+    assert_eq!(admitted.rows(), Some(Rows::Json(br#"[["1" , null]]"#)));
+
+    // What is the same is no change.
+    admitted.replace_rows(br#"[["1" , null]]"#.to_vec());
+    admitted.replace_row_type(br#"[{"name":"A"}]"#.to_vec());
+    assert_eq!(admitted.whole.as_ref(), Some(&body));
+
+    admitted.replace_rows(br#"[["x",null]]"#.to_vec());
+    let out = render(admitted);
+    let expected = format!(
+        r#"{{"data":{{"queryId":"{ID}","rowtype":[{{"name":"A"}}],"rowset":[["x",null]],"total":1,"returned":1}},"code":null,"message":null,"success":true}}"#
+    );
+    assert_eq!(out, expected);
+
+    let mut admitted = admit(&body, query()).unwrap();
+    admitted.replace_row_type(br#"[{"name":"B"}]"#.to_vec());
+    assert_eq!(admitted.whole, None);
+    assert!(render(admitted).contains(r#""rowtype":[{"name":"B"}]"#));
+}
+
+#[test]
+fn rows_are_those_of_the_form_that_the_answer_says() {
+    #[track_caller]
+    fn check(members: &str, format: Format, expected: Option<Rows<'_>>) {
+        let admitted = admit(&answer(members), query()).unwrap();
+        assert_eq!(admitted.format(), format);
+        assert_eq!(admitted.rows(), expected, "{members}");
+    }
+    check(
+        r#","queryResultFormat":"arrow","rowset":[],"rowsetBase64":"AAAA","total":7"#,
+        Format::Arrow,
+        Some(Rows::Base64(br#""AAAA""#)),
+    );
+    check(
+        r#","queryResultFormat":"arrow","rowsetBase64":"","total":0"#,
+        Format::Arrow,
+        None,
+    );
+    check(
+        r#","queryResultFormat":"json","rowset":null,"rowsetBase64":"""#,
+        Format::Json,
+        None,
+    );
+    check(r#","rowset":[]"#, Format::Json, Some(Rows::Json(b"[]")));
+    check("", Format::Json, None);
+}

@@ -2,7 +2,7 @@
 
 use super::{Judged, expression};
 use crate::sql::cursor::{Cursor, Piece, Scope};
-use crate::sql::facts::{Effect, ObjectKind};
+use crate::sql::facts::{Effect, Lineage, ObjectKind};
 use crate::sql::finding::Finding;
 use crate::sql::lexer::Lexeme;
 use crate::sql::opaque::Obscurity;
@@ -16,11 +16,17 @@ pub(super) fn copy(mut cursor: Cursor<'_>, scope: Scope<'_>) -> Judged {
     if !cursor.take(&["INTO"]) {
         return Err(Obscurity::Form("`COPY`".to_owned()));
     }
-    if is_place(&cursor) {
-        unload(cursor, scope)
+    let is_checked = cursor.rest().has("VALIDATION_MODE");
+    let mut finding = if is_place(&cursor) {
+        unload(cursor, scope)?
     } else {
-        load(cursor, scope)
+        load(cursor, scope)?
+    };
+    if is_checked {
+        let why = "with `VALIDATION_MODE`, rows are returned in place of being copied";
+        finding.lineage = Lineage::Unknown(why.to_owned());
     }
+    Ok(finding)
 }
 
 /// True before `@stage`, before a string, which is a location, and before a variable with one.

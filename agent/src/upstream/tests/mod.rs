@@ -52,6 +52,7 @@ fn limits() -> Limits {
         hello_timeout: Duration::from_secs(5),
         request_body_bytes_max: 1 << 20,
         response_body_bytes_max: 64 * 1024,
+        row_bytes_max: 64 * 1024,
         upstream_timeout: Duration::from_secs(20),
         hold_poll: Duration::from_secs(40),
     }

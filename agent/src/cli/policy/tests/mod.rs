@@ -17,6 +17,7 @@ use crate::cli::{Cli, dispatch, exit_code};
 use crate::policy::PolicySet;
 use crate::sql::Context;
 
+mod masks;
 mod suggest;
 
 const POLICIES: &str = r#"
@@ -225,8 +226,10 @@ fn matrix_shows_workloads_roles_and_objects() {
 /// Runs lines through the batch protocol; whether a line failed, and the answers.
 fn batch(input: impl Read + Send + 'static, judged: bool) -> (bool, Vec<Value>) {
     let now = "2026-03-02T09:30:00Z".parse().unwrap();
+    let policies = PolicySet::parse(&[("first.cedar", POLICIES)]).unwrap();
     let judge = judged.then(|| Judge {
-        policies: Arc::new(PolicySet::parse(&[("first.cedar", POLICIES)]).unwrap()),
+        masks: Arc::new(super::masks::masks(&policies)),
+        policies: Arc::new(policies),
         asker: Asker::workload("agent", now),
     });
     let context = Context::default();

@@ -1,6 +1,7 @@
 //! A recording becomes a policy that permits what was recorded, and nothing else.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{check, write};
@@ -51,7 +52,8 @@ impl Recording {
             ..Opening::default()
         });
         let operation = Operation::Query(Box::new(Query::for_test("r", "select 'secret'")));
-        let mut about = Decided::of(&operation, jiff::Timestamp::UNIX_EPOCH).with_facts(&facts);
+        let mut about = Decided::of(&operation, &Arc::default(), jiff::Timestamp::UNIX_EPOCH)
+            .with_facts(&facts);
         about.account = Some("acme".to_owned());
         match judge(&self.policies, &principal, &facts) {
             Verdict::Allow(permit) => {

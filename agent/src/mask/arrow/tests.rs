@@ -1,0 +1,6 @@
+//! Streams of every type, whole and broken.
+
+mod broken;
+mod build;
+mod kept;
+mod types;

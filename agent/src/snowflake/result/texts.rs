@@ -1,0 +1,51 @@
+//! The texts of an answer that people wrote for people, and that may quote values.
+
+use bytes::Bytes;
+
+use super::{Admitted, ResultError};
+use crate::snowflake::json::{self, JsonError};
+use crate::snowflake::monitor;
+
+/// Where they stand, in the envelope and in the data.
+const TEXTS: [&str; 4] = ["errorMessage", "internalError", "message", "progressDesc"];
+
+impl Admitted {
+    /// Shows every text to `reword`, which gives another one or `None` to leave it.
+    pub fn reword(
+        &mut self,
+        reword: &mut dyn FnMut(&str) -> Option<String>,
+    ) -> Result<(), ResultError> {
+        let data = self.data.iter_mut().flatten();
+        for (key, value) in data.chain(&mut self.envelope) {
+            let changed = match key.as_str() {
+                "queries" => monitor::reword(value, reword)?,
+                key if TEXTS.contains(&key) => text(value, reword)?,
+                _ => None,
+            };
+            if let Some(changed) = changed {
+                *value = changed;
+                // What came is no longer what goes out.
+                self.whole = None;
+            }
+        }
+        Ok(())
+    }
+
+    /// True if there are rows, here or in chunks.
+    #[must_use]
+    pub const fn has_rows(&self) -> bool {
+        self.has_rows
+    }
+}
+
+/// Rewords a text, which may be missing.
+pub(in crate::snowflake) fn text(
+    value: &[u8],
+    reword: &mut dyn FnMut(&str) -> Option<String>,
+) -> Result<Option<Bytes>, ResultError> {
+    let Ok(text) = serde_json::from_slice::<Option<String>>(value) else {
+        return Err(JsonError::Field("message").into());
+    };
+    let changed = text.as_deref().and_then(reword);
+    Ok(changed.map(|text| json::write(&text).into()))
+}
