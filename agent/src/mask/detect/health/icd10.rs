@@ -27,6 +27,10 @@ pub(super) static DETECTOR: Detector = Detector {
 };
 
 fn check(candidate: &Candidate<'_>) -> Option<Confidence> {
+    // The end of something longer: `1F32.A021`.
+    if candidate.before.ends_with('.') {
+        return None;
+    }
     let has_upper = candidate.text.starts_with(|c: char| c.is_ascii_uppercase());
     match (candidate.in_context, candidate.text.contains('.')) {
         (false, _) => None,
@@ -63,6 +67,7 @@ mod tests {
             "diagnosis E119000000",
             "room B12",
             "diagnosis a4",
+            "diagnosis 1F32.A021",
         ] {
             assert_absent(&DETECTOR, text);
         }

@@ -23,7 +23,7 @@ pub(super) struct Needs {
 impl Needs {
     pub(super) fn of(hir: &Hir) -> Self {
         Self {
-            ends_in_word: ends_in_word(hir),
+            ends_in_word: end(hir) == End::Word,
             ..count(hir)
         }
     }
@@ -126,39 +126,53 @@ pub(super) fn ranges(class: &Class) -> Vec<RangeInclusive<u8>> {
     }
 }
 
-/// True if every match ends with a letter or digit. Where it is not plain, it is said not to be.
-fn ends_in_word(hir: &Hir) -> bool {
+/// What stands at the end of every match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// A letter or digit.
+    Word,
+    /// A letter or digit, unless this part of the pattern matches nothing.
+    WordOrNothing,
+    Nothing,
+    Unknown,
+}
+
+fn end(hir: &Hir) -> End {
+    let word = |is_word: bool| if is_word { End::Word } else { End::Unknown };
     match hir.kind() {
-        HirKind::Empty | HirKind::Look(_) => false,
-        HirKind::Literal(literal) => literal.0.last().is_some_and(u8::is_ascii_alphanumeric),
+        HirKind::Empty | HirKind::Look(_) => End::Nothing,
+        HirKind::Literal(literal) => word(literal.0.last().is_some_and(u8::is_ascii_alphanumeric)),
         HirKind::Class(class) => {
             let mut bytes = ranges(class).into_iter().flatten();
-            bytes.all(|byte| byte.is_ascii_alphanumeric())
+            word(bytes.all(|byte| byte.is_ascii_alphanumeric()))
         }
-        HirKind::Repetition(repetition) => repetition.min > 0 && ends_in_word(&repetition.sub),
-        HirKind::Capture(capture) => ends_in_word(&capture.sub),
+        HirKind::Repetition(repetition) => match end(&repetition.sub) {
+            End::Word if repetition.min == 0 => End::WordOrNothing,
+            other => other,
+        },
+        HirKind::Capture(capture) => end(&capture.sub),
         HirKind::Concat(parts) => {
+            let mut last = End::Nothing;
             for part in parts.iter().rev() {
-                if ends_in_word(part) {
-                    return true;
-                }
-                // What may be absent leaves the end to the part before it, if it ends well itself.
-                let is_optional = match part.kind() {
-                    HirKind::Repetition(it) => it.min == 0 && ends_in_word(&it.sub),
-                    HirKind::Look(_) | HirKind::Empty => true,
-                    HirKind::Literal(_)
-                    | HirKind::Class(_)
-                    | HirKind::Capture(_)
-                    | HirKind::Concat(_)
-                    | HirKind::Alternation(_) => false,
+                last = match (last, end(part)) {
+                    (_, End::Word) => return End::Word,
+                    (_, End::Unknown) => return End::Unknown,
+                    (End::Nothing, End::Nothing) => End::Nothing,
+                    (_, End::Nothing | End::WordOrNothing) => End::WordOrNothing,
                 };
-                if !is_optional {
-                    return false;
-                }
             }
-            false
+            last
         }
-        HirKind::Alternation(parts) => parts.iter().all(ends_in_word),
+        HirKind::Alternation(parts) => {
+            let ends = parts.iter().map(end);
+            let both = ends.reduce(|one, other| match (one, other) {
+                (End::Unknown, _) | (_, End::Unknown) => End::Unknown,
+                (End::Word, End::Word) => End::Word,
+                (End::Nothing, End::Nothing) => End::Nothing,
+                (End::Word | End::WordOrNothing | End::Nothing, _) => End::WordOrNothing,
+            });
+            both.unwrap_or(End::Nothing)
+        }
     }
 }
 
@@ -197,6 +211,10 @@ mod tests {
         assert_eq!(needs(r"(?:\+1)?[ -]?").length, 0);
         assert!(needs(r"\d{2}(?:[A-Z]{2})?").ends_in_word);
         assert!(needs(r"(?:\d|[a-z]+)\b").ends_in_word);
+        assert!(
+            needs(r"\d(?:(?:[.]\d)?|[a-z])").ends_in_word,
+            "as one that is factored"
+        );
         assert!(!needs(r"\d+-?").ends_in_word);
         assert!(!needs(r"\d*").ends_in_word);
     }
