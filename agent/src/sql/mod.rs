@@ -26,6 +26,7 @@ mod limits;
 pub mod name;
 mod opaque;
 mod parse;
+mod parts;
 mod results;
 mod split;
 mod text;
@@ -36,8 +37,8 @@ pub use analyst::Analyst;
 pub use context::{Context, SessionState};
 pub use facts::{Access, Effect, Facts};
 pub use lexer::spans;
-pub(crate) use lexer::{Part, PartKind, parts};
 pub use name::ObjectName;
+pub(crate) use parts::{Part, PartKind, parts};
 
 #[cfg(test)]
 mod tests;
