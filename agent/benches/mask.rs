@@ -188,9 +188,14 @@ fn plan(masked: usize, detects: bool) -> Result<Arc<Plan>> {
         },
         labels: BTreeSet::new(),
         reason: None,
+        cleared: None,
     });
     let columns = columns.collect();
-    Ok(Arc::new(Plan { columns, content }))
+    Ok(Arc::new(Plan {
+        columns,
+        content,
+        ..Plan::default()
+    }))
 }
 
 /// Rows joined by commas, as JSON chunks have them.

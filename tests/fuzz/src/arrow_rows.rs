@@ -34,6 +34,7 @@ pub fn arrow_rows(data: &[u8]) {
     let plan = Arc::new(Plan {
         columns: columns.iter().map(|byte| made(*byte)).collect(),
         content: Arc::clone(&CONTENT),
+        ..Plan::default()
     });
     let (output, ended) = run(&plan, stream, stream.len());
     let in_pieces = run(&plan, stream, usize::from(*piece));
@@ -138,6 +139,7 @@ fn made(byte: u8) -> Column {
         treatment: treatment.clone(),
         labels: [].into(),
         reason: None,
+        cleared: None,
     }
 }
 

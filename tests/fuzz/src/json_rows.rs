@@ -26,6 +26,7 @@ pub fn json_rows(data: &[u8]) {
     let plan = Arc::new(Plan {
         columns: columns.iter().map(|byte| column(*byte)).collect(),
         content: Arc::clone(&CONTENT),
+        ..Plan::default()
     });
     let array = [b"[", chunk, b"]"].concat();
     let mut tally = Tally::default();
@@ -126,6 +127,7 @@ fn column(byte: u8) -> Column {
         treatment: treatment.clone(),
         labels: [].into(),
         reason: None,
+        cleared: None,
     }
 }
 

@@ -55,7 +55,7 @@ fn show() -> Result<()> {
         default_credential: "reporting",
         workloads: &workloads(&environment),
         policy: include_str!("policy.cedar"),
-        labels: "",
+        labels: include_str!("labels.toml"),
         scope: "",
         more: "",
     };
@@ -79,7 +79,8 @@ fn show() -> Result<()> {
         process::tail(&environment.dir().join("daemon.log"))
     );
 
-    people::show(&environment, &daemon)?;
+    people::show(&environment, &daemon, &people::MASKING)?;
+    people::show(&environment, &daemon, &people::CLEAN_UP)?;
 
     let frames = record::frames(&daemon.files().record)?;
     report::identity(&frames);

@@ -1,4 +1,4 @@
-//! People decide: one statement waits for a person, and a role is asked for and granted.
+//! People decide: a statement waits for a person, and roles are asked for and granted.
 
 use std::fs;
 use std::time::Duration;
@@ -11,11 +11,45 @@ use serde_json::Value;
 
 use super::report;
 
-/// Runs the agent that has to wait, and decides about what it asks.
-pub(super) fn show(environment: &Environment, daemon: &Daemon) -> Result<()> {
-    report::title("A statement that waits for a person, and a role for ten minutes");
-    let script = environment.dir().join("cleanup.py");
-    fs::write(&script, AGENT).context("cannot write the agent's script")?;
+/// An agent that has to wait for people.
+#[derive(Debug)]
+pub(super) struct Scene {
+    title: &'static str,
+    name: &'static str,
+    agent: &'static str,
+    /// What the person says with each decision.
+    notes: &'static [&'static str],
+    /// How often the agent is refused.
+    errors: usize,
+    /// What the agent must see, in this order.
+    sees: &'static [&'static str],
+}
+
+/// A statement waits, and a role gives a right for a time.
+pub(super) const CLEAN_UP: Scene = Scene {
+    title: "A statement that waits for a person, and a role for ten minutes",
+    name: "cleanup",
+    agent: include_str!("cleanup.py"),
+    notes: &["the list was reviewed", "until noon"],
+    errors: 1,
+    sees: &[],
+};
+
+/// Card numbers are masked until a role lets the agent see them.
+pub(super) const MASKING: Scene = Scene {
+    title: "Protected values stay in Snowflake, until a person lets one agent see one kind",
+    name: "masking",
+    agent: include_str!("masking.py"),
+    notes: &["case 1182, this table only"],
+    errors: 0,
+    sees: &["[masked:", "************", "4111111111111111"],
+};
+
+/// Runs the agent, and decides about what it asks.
+pub(super) fn show(environment: &Environment, daemon: &Daemon, scene: &Scene) -> Result<()> {
+    report::title(scene.title);
+    let script = environment.dir().join(format!("{}.py", scene.name));
+    fs::write(&script, scene.agent).context("cannot write the agent's script")?;
     let mut agent = environment
         .inside(super::venv().join("bin/python"))
         .env("SNOWFLAKE_DISABLE_PLATFORM_DETECTION", "true")
@@ -23,22 +57,33 @@ pub(super) fn show(environment: &Environment, daemon: &Daemon) -> Result<()> {
         .arg(&script)
         .arg(layout::snowfence())
         .arg(&daemon.files().access_socket)
-        .start("cleanup")?;
-    let decided = NOTES
+        .start(scene.name)?;
+    let decided = scene
+        .notes
         .iter()
         .try_for_each(|note| decide(environment, daemon, &mut agent, note));
     let ended = wait::until("the agent to end", LIMIT, || {
         Ok((!agent.is_running()).then_some(()))
     });
     println!("  what the agent saw:");
-    for line in agent.log().lines() {
+    let log = agent.log();
+    for line in log.lines() {
         println!("    {line}");
     }
     decided.and(ended)?;
+    let errors = log.matches("Error").count();
     ensure!(
-        agent.log().matches("Error").count() == 1,
-        "the agent should have been refused once"
+        errors == scene.errors,
+        "the agent was refused {errors} times instead of {}",
+        scene.errors
     );
+    let mut rest = log.as_str();
+    for part in scene.sees {
+        let (_, after) = rest
+            .split_once(part)
+            .with_context(|| format!("the agent did not see `{part}`, or not where it belongs"))?;
+        rest = after;
+    }
     Ok(())
 }
 
@@ -84,6 +129,4 @@ fn person(environment: &Environment, daemon: &Daemon, arguments: &[&str]) -> Res
     Ok(output.stdout)
 }
 
-const AGENT: &str = include_str!("cleanup.py");
-const NOTES: [&str; 2] = ["the list was reviewed", "until noon"];
 const LIMIT: Duration = Duration::from_secs(60);
