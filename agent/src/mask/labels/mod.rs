@@ -8,6 +8,7 @@ mod method;
 mod packs;
 mod pattern;
 mod reader;
+mod values;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
