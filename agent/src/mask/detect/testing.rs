@@ -27,7 +27,9 @@ pub(super) fn believed<'t>(detector: &'static Detector, text: &'t str) -> Vec<&'
     let scanner = Scanner::new([detector]);
     let mut hits = Vec::new();
     scanner.scan(text, &Hint::default(), BELIEVED, &mut hits);
-    hits.into_iter().map(|hit| &text[hit.range]).collect()
+    hits.into_iter()
+        .map(|hit| text.get(hit.range).unwrap())
+        .collect()
 }
 
 /// Checks that a text as a whole is found, and is believed.
