@@ -147,7 +147,11 @@ mod tests {
             } else {
                 new.to_owned()
             };
-            let changed = format!("{}{new}{}", &address[..middle], &address[middle + 1..]);
+            let changed = format!(
+                "{}{new}{}",
+                address.get(..middle).unwrap(),
+                address.get(middle + 1..).unwrap()
+            );
             assert_absent(&DETECTOR, &changed);
         }
         assert_absent(&DETECTOR, "bc1QW508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4");

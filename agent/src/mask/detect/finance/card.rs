@@ -211,7 +211,7 @@ mod tests {
             let last = number.as_bytes()[number.len() - 1];
             let wrong = format!(
                 "{}{}",
-                &number[..number.len() - 1],
+                number.get(..number.len() - 1).unwrap(),
                 char::from(b'0' + (last - b'0' + 1) % 10)
             );
             assert_absent(&DETECTOR, &wrong);

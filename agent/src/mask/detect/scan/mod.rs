@@ -315,17 +315,15 @@ impl Engine {
             text: text.get(range.clone())?,
             before: text.get(..range.start)?,
             after: text.get(range.end..)?,
-            in_context: true,
+            in_context: likely,
         };
         if joins(candidate.before, candidate.text) || joins(candidate.text, candidate.after) {
             return None;
         }
-        // Most candidates are refused whatever stands around them, and looking there costs more.
-        let mut confidence = (self.detector.check)(&candidate)?;
-        if !likely && !context::is_near(&self.context, candidate.before, candidate.after) {
-            candidate.in_context = false;
-            confidence = (self.detector.check)(&candidate)?;
-        }
+        // Before the check: some are dearer by far where a word speaks for the candidate.
+        candidate.in_context =
+            likely || context::is_near(&self.context, candidate.before, candidate.after);
+        let confidence = (self.detector.check)(&candidate)?;
         (confidence >= least).then_some(Hit {
             detector: self.detector,
             range,

@@ -148,7 +148,7 @@ fn end(hir: &Hir) -> End {
         }
         HirKind::Repetition(repetition) => match end(&repetition.sub) {
             End::Word if repetition.min == 0 => End::WordOrNothing,
-            other => other,
+            last @ (End::Word | End::WordOrNothing | End::Nothing | End::Unknown) => last,
         },
         HirKind::Capture(capture) => end(&capture.sub),
         HirKind::Concat(parts) => {
