@@ -121,7 +121,9 @@ fn valued(text: &str) -> String {
         return text.to_owned();
     };
     let (before, after) = text.split_at(at + WORD.len());
-    if after.starts_with(HIDDEN) || after.starts_with(|c: char| c.is_alphabetic()) {
+    // What is still in quotes is a name.
+    let is_word = |c: char| c.is_alphabetic() || matches!(c, '\'' | '"' | '`');
+    if after.starts_with(HIDDEN) || after.starts_with(is_word) {
         return format!("{before}{}", valued(after));
     }
     let end = [" to ", " is "].iter().filter_map(|word| after.rfind(word));
