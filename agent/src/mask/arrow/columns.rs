@@ -14,7 +14,7 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray as _;
-use arrow_array::{Array, ArrayRef, RecordBatch, new_null_array};
+use arrow_array::{Array as _, ArrayRef, RecordBatch, new_null_array};
 
 use super::frame::malformed;
 use super::layout::{Layout, Shape};

@@ -111,7 +111,7 @@ struct Masker {
     bytes_max: usize,
     frames: Frames,
     /// Once the schema is read.
-    table: Option<Table>,
+    table: Option<Box<Table>>,
     rows: u64,
 }
 
@@ -150,7 +150,7 @@ impl Masker {
     ) -> Result<(), RowsError> {
         while let Some(frame) = self.frames.next(input)? {
             let Some(table) = &mut self.table else {
-                self.table = Some(Table::new(plan, &frame)?);
+                self.table = Some(Box::new(Table::new(plan, &frame)?));
                 continue;
             };
             let (rows, buffers) = table.mask(plan, &frame, self.bytes_max)?;

@@ -1,5 +1,10 @@
 //! Numbers and dates: they keep their physical type.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "types of Arrow that are not named are not sent by Snowflake, those to come neither"
+)]
+
 use std::sync::Arc;
 
 use arrow_array::builder::PrimitiveBuilder;
@@ -7,7 +12,7 @@ use arrow_array::cast::AsArray as _;
 use arrow_array::types::{
     Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
 };
-use arrow_array::{Array, ArrayRef, ArrowPrimitiveType};
+use arrow_array::{Array as _, ArrayRef, ArrowPrimitiveType};
 use arrow_schema::DataType;
 
 use super::columns::OTHER_TYPE;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arrow_array::builder::Int64Builder;
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Int32Type, Int64Type};
-use arrow_array::{Array, ArrayRef, Int32Array, Int64Array, StructArray};
+use arrow_array::{Array as _, ArrayRef, Int32Array, Int64Array, StructArray};
 use arrow_buffer::NullBuffer;
 
 use super::columns::OTHER_TYPE;

@@ -280,6 +280,16 @@ fn bad_offsets_and_text_that_is_none_are_refused() {
 }
 
 #[test]
+fn half_an_offset_is_refused() {
+    let column: ArrayRef = Arc::new(StringArray::from(vec!["secret-1"; 76]));
+    let plan = plan([((Type::Text, 0), mask(Method::Redact))]);
+    let stream = stream(&[batch(&[column])]);
+    // 77 offsets, and no bitmap before them.
+    let half = replaced(&stream, &[0, 308], &[0, 309]);
+    check(&plan, &half, RowsError::Malformed("a part of an offset"));
+}
+
+#[test]
 fn batches_before_the_schema_and_second_schemas_are_refused() {
     let (plan, stream) = secrets();
     let empty = write(&batch(&[Sent::Text.array(&SEEDS)]).schema(), &[]);

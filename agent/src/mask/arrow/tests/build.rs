@@ -6,9 +6,9 @@ use std::sync::Arc;
 use arrow_array::builder::{Int32Builder, ListBuilder, MapBuilder, StringBuilder};
 use arrow_array::cast::AsArray as _;
 use arrow_array::{
-    Array, ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, FixedSizeListArray,
-    Float32Array, Float64Array, Int8Array, Int16Array, Int32Array, Int64Array, RecordBatch,
-    RecordBatchOptions, StringArray, StructArray, types,
+    Array as _, ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array,
+    FixedSizeListArray, Float32Array, Float64Array, Int8Array, Int16Array, Int32Array, Int64Array,
+    RecordBatch, RecordBatchOptions, StringArray, StructArray, types,
 };
 use arrow_buffer::{Buffer, NullBuffer};
 use arrow_ipc::reader::StreamDecoder;
@@ -112,31 +112,12 @@ impl Sent {
     /// Values of this type, each from a number; different numbers below 100 give different values, but
     /// for booleans.
     pub(super) fn array(self, seeds: &[Option<u8>]) -> ArrayRef {
-        let seeds = seeds.to_vec();
         let ints = || seeds.iter().map(|seed| seed.map(i64::from));
-        let texts = || {
-            seeds
-                .iter()
-                .map(|seed| seed.map(|seed| format!("secret-{seed}@example.org")))
-        };
-        let epochs = || ints().map(|seed| seed.map_or(0, |seed| 1_700_000_000 + seed * 86_399));
-        let small = || ints().map(|seed| i32::try_from(seed.unwrap_or(0)).unwrap());
-        let nulls = || NullBuffer::from_iter(seeds.iter().map(Option::is_some));
-        let structure = |fields: &[(&str, ArrayRef)]| -> ArrayRef {
-            let parts = fields.iter().map(|(_, part)| Arc::clone(part)).collect();
-            let fields: Vec<_> = fields
-                .iter()
-                .map(|(name, part)| Field::new(*name, part.data_type().clone(), false))
-                .collect();
-            Arc::new(StructArray::new(fields.into(), parts, Some(nulls())))
-        };
-        let epoch: ArrayRef = Arc::new(Int64Array::from_iter_values(epochs()));
-        let fraction: ArrayRef = Arc::new(Int32Array::from_iter_values(small()));
-        let zone: ArrayRef = Arc::new(Int32Array::from_iter_values(small().map(|it| it + 1440)));
+        let smalls = || seeds.iter().map(|seed| seed.map(i32::from));
         match self {
-            Self::Text => Arc::new(StringArray::from_iter(texts())),
+            Self::Text => Arc::new(StringArray::from_iter(secrets(seeds))),
             Self::Json => Arc::new(StringArray::from_iter(
-                texts().map(|text| text.map(|text| format!("{{\"it\": \"{text}\"}}"))),
+                secrets(seeds).map(|text| text.map(|text| format!("{{\"it\": \"{text}\"}}"))),
             )),
             Self::Int8 => Arc::new(Int8Array::from_iter(
                 ints().map(|it| it.map(|it| i8::try_from(it % 100 + 1).unwrap())),
@@ -145,7 +126,7 @@ impl Sent {
                 ints().map(|it| it.map(|it| i16::try_from(it * 100 + 1).unwrap())),
             )),
             Self::Int32 | Self::Time32 | Self::YearMonth => Arc::new(Int32Array::from_iter(
-                ints().map(|it| it.map(|it| i32::try_from(it * 100 + 1).unwrap())),
+                smalls().map(|it| it.map(|it| it * 100 + 1)),
             )),
             Self::Int64 | Self::Time64 | Self::DayTime => Arc::new(Int64Array::from_iter(
                 ints().map(|it| it.map(|it| it * 1_000_003 + 1)),
@@ -156,70 +137,119 @@ impl Sent {
                     .unwrap(),
             ),
             Self::Real => Arc::new(Float64Array::from_iter(
-                small()
-                    .zip(&seeds)
-                    .map(|(it, seed)| seed.map(|_| f64::from(it) + 0.25)),
+                smalls().map(|it| it.map(|it| f64::from(it) + 0.25)),
             )),
-            Self::Decfloat => {
-                let bytes: Vec<[u8; 1]> = seeds.iter().map(|it| [it.unwrap_or(0)]).collect();
-                let significands: ArrayRef = Arc::new(BinaryArray::from_iter_values(bytes));
-                let exponents: ArrayRef =
-                    Arc::new(Int16Array::from_iter_values(seeds.iter().map(|_| -2)));
-                structure(&[("exponent", exponents), ("significand", significands)])
-            }
             Self::Boolean => Arc::new(BooleanArray::from_iter(
                 seeds.iter().map(|it| it.map(|it| it % 2 == 0)),
             )),
             Self::Date => Arc::new(Date32Array::from_iter(
-                small()
-                    .zip(&seeds)
-                    .map(|(it, seed)| seed.map(|_| it * 37 + 11)),
+                smalls().map(|it| it.map(|it| it * 37 + 11)),
             )),
             Self::Scaled => Arc::new(Int64Array::from_iter(
-                epochs()
-                    .zip(&seeds)
-                    .map(|(it, seed)| seed.map(|_| it * 1000 + 7)),
+                ints().map(|it| it.map(|it| epoch(it) * 1000 + 7)),
             )),
-            Self::Split => structure(&[("epoch", epoch), ("fraction", fraction)]),
-            Self::ScaledZoned => structure(&[("epoch", epoch), ("timezone", zone)]),
-            Self::SplitZoned => {
-                structure(&[("epoch", epoch), ("fraction", fraction), ("timezone", zone)])
+            Self::Binary => Arc::new(BinaryArray::from_iter(secrets(seeds))),
+            Self::Decfloat
+            | Self::Split
+            | Self::ScaledZoned
+            | Self::SplitZoned
+            | Self::List
+            | Self::Struct
+            | Self::Map
+            | Self::Vector => self.nested(seeds),
+        }
+    }
+
+    fn nested(self, seeds: &[Option<u8>]) -> ArrayRef {
+        let filled = || seeds.iter().map(|seed| seed.unwrap_or(0));
+        let epochs: ArrayRef = Arc::new(Int64Array::from_iter_values(
+            filled().map(|it| epoch(it.into())),
+        ));
+        let fractions: ArrayRef = Arc::new(Int32Array::from_iter_values(filled().map(i32::from)));
+        let zones = filled().map(|it| i32::from(it) + 1440);
+        let zones: ArrayRef = Arc::new(Int32Array::from_iter_values(zones));
+        let nulls = NullBuffer::from_iter(seeds.iter().map(Option::is_some));
+        let parts = match self {
+            Self::Decfloat => {
+                let bytes: ArrayRef =
+                    Arc::new(BinaryArray::from_iter_values(filled().map(|it| [it])));
+                let exponents = Int16Array::from_iter_values(seeds.iter().map(|_| -2));
+                vec![
+                    ("exponent", Arc::new(exponents) as _),
+                    ("significand", bytes),
+                ]
             }
-            Self::Binary => Arc::new(BinaryArray::from_iter(texts())),
-            Self::List => {
-                let mut list = ListBuilder::new(StringBuilder::new());
-                for text in texts() {
-                    list.append_option(text.map(|text| vec![Some(text.clone()), None, Some(text)]));
-                }
-                Arc::new(list.finish())
+            Self::Split => vec![("epoch", epochs), ("fraction", fractions)],
+            Self::ScaledZoned => vec![("epoch", epochs), ("timezone", zones)],
+            Self::SplitZoned => {
+                vec![
+                    ("epoch", epochs),
+                    ("fraction", fractions),
+                    ("timezone", zones),
+                ]
             }
             Self::Struct => {
-                let names = texts().map(Option::unwrap_or_default);
-                structure(&[
-                    ("name", Arc::new(StringArray::from_iter_values(names))),
-                    ("number", fraction),
-                ])
+                let names = secrets(seeds).map(Option::unwrap_or_default);
+                let names: ArrayRef = Arc::new(StringArray::from_iter_values(names));
+                vec![("name", names), ("number", fractions)]
+            }
+            Self::List => {
+                let mut list = ListBuilder::new(StringBuilder::new());
+                for text in secrets(seeds) {
+                    list.append_option(text.map(|text| vec![Some(text.clone()), None, Some(text)]));
+                }
+                return Arc::new(list.finish());
             }
             Self::Map => {
                 let mut map = MapBuilder::new(None, StringBuilder::new(), Int32Builder::new());
-                for text in texts() {
+                for text in secrets(seeds) {
                     if let Some(text) = &text {
                         map.keys().append_value(text);
                         map.values().append_value(1);
                     }
                     map.append(text.is_some()).unwrap();
                 }
-                Arc::new(map.finish())
+                return Arc::new(map.finish());
             }
             Self::Vector => {
-                let values = small().flat_map(|it| [1, it]);
-                let values = values.map(|it| f32::from(u8::try_from(it).unwrap()));
+                let values = filled().flat_map(|it| [1.0, f32::from(it)]);
                 let field = Arc::new(Field::new("item", DataType::Float32, false));
                 let values = Arc::new(Float32Array::from_iter_values(values));
-                Arc::new(FixedSizeListArray::new(field, 2, values, Some(nulls())))
+                return Arc::new(FixedSizeListArray::new(field, 2, values, Some(nulls)));
             }
-        }
+            Self::Text
+            | Self::Json
+            | Self::Int8
+            | Self::Int16
+            | Self::Int32
+            | Self::Int64
+            | Self::Decimal
+            | Self::Real
+            | Self::Boolean
+            | Self::Date
+            | Self::Time32
+            | Self::Time64
+            | Self::Scaled
+            | Self::Binary
+            | Self::YearMonth
+            | Self::DayTime => return self.array(seeds),
+        };
+        let fields = parts.iter().map(|(name, part): &(&str, ArrayRef)| {
+            Field::new(*name, part.data_type().clone(), false)
+        });
+        let fields: Vec<_> = fields.collect();
+        let parts = parts.into_iter().map(|(_, part)| part).collect();
+        Arc::new(StructArray::new(fields.into(), parts, Some(nulls)))
     }
+}
+
+fn secrets(seeds: &[Option<u8>]) -> impl Iterator<Item = Option<String>> {
+    let text = |seed| format!("secret-{seed}@example.org");
+    seeds.iter().map(move |seed| seed.map(text))
+}
+
+const fn epoch(seed: i64) -> i64 {
+    1_700_000_000 + seed * 86_399
 }
 
 pub(super) fn masking(method: Method, retype: bool) -> Arc<Masking> {

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use arrow_array::builder::{ListBuilder, StringBuilder};
 use arrow_array::cast::AsArray as _;
+use arrow_array::types::{Decimal128Type, Int8Type, Int32Type};
 use arrow_array::{
-    Array, ArrayRef, BooleanArray, Int32Array, Int64Array, StringArray, StructArray,
+    Array as _, ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float64Array,
+    Int8Array, Int16Array, Int32Array, Int64Array, StringArray, StructArray,
 };
 use arrow_buffer::{Buffer, NullBuffer, OffsetBuffer};
 use arrow_schema::{DataType, Field};
@@ -15,10 +17,10 @@ use super::super::layout::Timestamp;
 use super::super::text;
 use super::super::timestamps::{Moment, Moments};
 use super::build::{
-    ALL, Sent, batch, longs, mask, masked, plan, retype, scan, stream, texts, write,
+    ALL, Sent, batch, longs, mask, masked, masking, plan, retype, scan, stream, texts, write,
 };
 use crate::mask::column::Cell;
-use crate::mask::method::Method;
+use crate::mask::method::{DateRule, Method, NumberRule};
 use crate::mask::plan::Treatment;
 use crate::mask::rows::RowsError;
 use crate::snowflake::rowtype::Type;
@@ -68,7 +70,10 @@ fn streams_without_rows_keep_their_schema() {
     let columns = ALL.map(|sent| sent.array(&[]));
     let empty = batch(&columns);
     let plan = plan(ALL.map(|sent| (sent.announced(), retype(Method::Redact))));
-    for stream in [write(&empty.schema(), &[]), stream(&[empty.clone()])] {
+    for stream in [
+        write(&empty.schema(), &[]),
+        stream(std::slice::from_ref(&empty)),
+    ] {
         let (schema, batches, tally) = masked(&plan, &stream);
         assert_eq!(schema.fields().len(), ALL.len());
         assert!(batches.iter().all(|it| it.num_rows() == 0));
@@ -230,8 +235,8 @@ fn text_inside_nested_values_is_found() {
 }
 
 #[track_caller]
-fn moment(kind: Timestamp, scale: u8, array: ArrayRef, expected: (i64, u32, Option<i32>)) {
-    let moments = Moments::new(kind, scale, &array).unwrap();
+fn moment(kind: Timestamp, scale: u8, array: &ArrayRef, expected: (i64, u32, Option<i32>)) {
+    let moments = Moments::new(kind, scale, array).unwrap();
     let first = moments.iter().next().unwrap().unwrap().unwrap();
     let (seconds, nanoseconds, offset) = expected;
     let expected = Moment {
@@ -255,15 +260,15 @@ fn parts(parts: &[(&str, ArrayRef)]) -> ArrayRef {
 fn timestamps_are_read_in_their_own_zone() {
     let epoch = |it: i64| -> ArrayRef { Arc::new(Int64Array::from(vec![it])) };
     let small = |it: i32| -> ArrayRef { Arc::new(Int32Array::from(vec![it])) };
-    moment(Timestamp::Scaled, 3, epoch(-1), (-1, 999_000_000, None));
-    moment(Timestamp::Scaled, 0, epoch(5), (5, 0, None));
+    moment(Timestamp::Scaled, 3, &epoch(-1), (-1, 999_000_000, None));
+    moment(Timestamp::Scaled, 0, &epoch(5), (5, 0, None));
     let split = parts(&[("epoch", epoch(5)), ("fraction", small(7))]);
-    moment(Timestamp::Split, 9, split, (5, 7, None));
+    moment(Timestamp::Split, 9, &split, (5, 7, None));
     let zoned = parts(&[("epoch", epoch(5_500)), ("timezone", small(1440 + 90))]);
     moment(
         Timestamp::ScaledZoned,
         3,
-        zoned,
+        &zoned,
         (5_405, 500_000_000, Some(90)),
     );
     let zoned = parts(&[
@@ -271,7 +276,7 @@ fn timestamps_are_read_in_their_own_zone() {
         ("fraction", small(7)),
         ("timezone", small(1440 - 60)),
     ]);
-    moment(Timestamp::SplitZoned, 9, zoned, (5 - 3_600, 7, Some(-60)));
+    moment(Timestamp::SplitZoned, 9, &zoned, (5 - 3_600, 7, Some(-60)));
     // What is none is read as none, and is no panic.
     let wrong = parts(&[
         ("epoch", epoch(i64::MAX)),
@@ -279,7 +284,7 @@ fn timestamps_are_read_in_their_own_zone() {
         ("timezone", small(i32::MIN)),
     ]);
     let moments = Moments::new(Timestamp::SplitZoned, 9, &wrong).unwrap();
-    assert!(moments.iter().next().unwrap().unwrap().is_err());
+    moments.iter().next().unwrap().unwrap().unwrap_err();
 }
 
 #[test]
@@ -290,4 +295,96 @@ fn booleans_become_text_where_that_is_asked_for() {
     assert_eq!(schema.field(0).data_type(), &DataType::Utf8);
     assert_eq!(schema.field(0).metadata()["logicalType"], "TEXT");
     assert_eq!(batches[0].column(0).null_count(), 3);
+}
+
+fn only(treatment: Treatment, announced: (Type, u8), column: ArrayRef) -> ArrayRef {
+    let plan = plan([(announced, treatment)]);
+    let (_, batches, _) = masked(&plan, &stream(&[batch(&[column])]));
+    Arc::clone(batches[0].column(0))
+}
+
+#[test]
+fn numbers_that_do_not_fit_their_width_are_null() {
+    let bucket = || mask(Method::Number(NumberRule::Bucket { size: 100 }));
+    let column = Arc::new(Int8Array::from(vec![Some(-128), Some(-1), None, Some(127)]));
+    let after = only(bucket(), (Type::Fixed, 0), column);
+    let after: Vec<_> = after.as_primitive::<Int8Type>().iter().collect();
+    assert_eq!(after, [None, Some(-100), None, Some(100)]);
+    // Five digits do not fit a decimal of four.
+    let column = Decimal128Array::from(vec![-9_999, 9_999]);
+    let column = Arc::new(column.with_precision_and_scale(4, 0).unwrap());
+    let after = only(bucket(), (Type::Fixed, 0), column);
+    let after: Vec<_> = after.as_primitive::<Decimal128Type>().iter().collect();
+    assert_eq!(after, [None, Some(9_900)]);
+}
+
+#[test]
+fn timestamps_are_cut_in_their_own_zone() {
+    // Half past midnight on the first of January 2024, an hour and a half east of UTC.
+    let zoned = parts(&[
+        ("epoch", Arc::new(Int64Array::from(vec![1_704_063_600]))),
+        ("fraction", Arc::new(Int32Array::from(vec![7]))),
+        ("timezone", Arc::new(Int32Array::from(vec![1440 + 90]))),
+    ]);
+    let year = || mask(Method::Date(DateRule::Year));
+    let after = only(year(), (Type::TimestampTz, 9), zoned);
+    let after = after.as_struct();
+    assert_eq!(longs(after.column(0)), [Some(1_704_067_200 - 5_400)]);
+    assert_eq!(after.column(1).as_primitive::<Int32Type>().values(), &[0]);
+    assert_eq!(
+        after.column(2).as_primitive::<Int32Type>().values(),
+        &[1440 + 90]
+    );
+    let scaled = Arc::new(Int64Array::from(vec![Some(1_704_067_200_999), None]));
+    let after = only(year(), (Type::TimestampNtz, 3), scaled);
+    assert_eq!(longs(&after), [Some(1_704_067_200_000), None]);
+}
+
+#[test]
+fn a_retyped_value_is_masked_as_the_text_that_people_read() {
+    let hashed = |text: &str| {
+        let mut hashed = String::new();
+        masking(Method::Hash, true).text(text, &mut hashed);
+        Some(hashed)
+    };
+    let check = |announced, column: ArrayRef, text: &str| {
+        let after = only(retype(Method::Hash), announced, column);
+        let after: Vec<_> = texts(&after)
+            .into_iter()
+            .map(|it| it.map(str::to_owned))
+            .collect();
+        assert_eq!(after, [hashed(text)], "{text}");
+    };
+    check(
+        (Type::Date, 0),
+        Arc::new(Date32Array::from(vec![19_782])),
+        "2024-02-29",
+    );
+    check(
+        (Type::Boolean, 0),
+        Arc::new(BooleanArray::from(vec![true])),
+        "true",
+    );
+    check(
+        (Type::Fixed, 2),
+        Arc::new(Int64Array::from(vec![-1_250])),
+        "-12.50",
+    );
+    let time = Arc::new(Int64Array::from(vec![86_399_120]));
+    check((Type::Time, 3), time, "23:59:59.120");
+    let binary = Arc::new(BinaryArray::from_iter_values([[0xAB, 0x01]]));
+    check((Type::Binary, 0), binary, "AB01");
+    let real = Arc::new(Float64Array::from(vec![1.5]));
+    check((Type::Real, 0), real, "1.5");
+    let zoned = parts(&[
+        ("epoch", Arc::new(Int64Array::from(vec![0]))),
+        ("timezone", Arc::new(Int32Array::from(vec![1440 - 60]))),
+    ]);
+    check((Type::TimestampTz, 0), zoned, "1969-12-31 23:00:00 -01:00");
+    let significand = BinaryArray::from_iter_values([[0xFF, 0x83]]);
+    let decfloat = parts(&[
+        ("exponent", Arc::new(Int16Array::from(vec![-2]))),
+        ("significand", Arc::new(significand)),
+    ]);
+    check((Type::Decfloat, 0), decfloat, "-1.25");
 }
