@@ -23,7 +23,7 @@ pub use proof::{Key, Masked, MaskedBody};
 use crate::snowflake::QueryId;
 use crate::snowflake::catalog::{self, Ask, Told};
 use crate::snowflake::chunk::{Capability, ChunkSet};
-use crate::snowflake::result::{self, Asked, ResultError};
+use crate::snowflake::result::{self, Asked, ResultError, api};
 use crate::snowflake::settings::{self, Settings};
 use crate::sql::ObjectName;
 use crate::upstream::{Unmasked, UnmaskedBody};
@@ -70,8 +70,16 @@ impl Admitted {
     /// # Errors
     /// The answer has chunks, and there is no capability for them.
     pub fn release(self, capability: Option<&Capability<'_>>) -> Result<Masked, MaskError> {
+        let head = self.0.head();
         let body = self.0.render(capability).map_err(MaskError::Answer)?;
-        Ok(Masked::new(MaskedBody::Json(body)))
+        Ok(Masked::new(match head {
+            None => MaskedBody::Json(body),
+            Some(head) => MaskedBody::Api {
+                status: head.status,
+                link: head.link,
+                body,
+            },
+        }))
     }
 }
 
@@ -82,6 +90,20 @@ impl Admitted {
 pub fn admit(unmasked: Unmasked, asked: Asked<'_>) -> Result<Admitted, MaskError> {
     match unmasked.open(&Key::new()) {
         (_status, UnmaskedBody::Json(body)) => result::admit(&body, asked)
+            .map(Admitted)
+            .map_err(MaskError::Answer),
+        (_status, UnmaskedBody::Chunk { .. }) => Err(MaskError::Kind),
+    }
+}
+
+/// Checks an upstream answer of the SQL API. What comes out is the same, so that rows are treated
+/// alike whichever way they came.
+///
+/// # Errors
+/// The answer is malformed or carries something that may not leave.
+pub fn admit_api(unmasked: Unmasked, asked: api::Asked<'_>) -> Result<Admitted, MaskError> {
+    match unmasked.open(&Key::new()) {
+        (status, UnmaskedBody::Json(body)) => api::admit(status, &body, asked)
             .map(Admitted)
             .map_err(MaskError::Answer),
         (_status, UnmaskedBody::Chunk { .. }) => Err(MaskError::Kind),
@@ -129,6 +151,15 @@ pub fn settings(unmasked: Unmasked) -> Option<Settings> {
         (_status, UnmaskedBody::Json(body)) => settings::read(&body),
         (_status, UnmaskedBody::Chunk { .. }) => None,
     }
+}
+
+/// An answer of the SQL API that we made ourselves.
+pub fn ours_api(status: u16, body: Vec<u8>) -> Masked {
+    Masked::new(MaskedBody::Api {
+        status,
+        link: None,
+        body: body.into(),
+    })
 }
 
 /// An answer that we made ourselves: it holds nothing of the upstream's.

@@ -29,7 +29,7 @@ pub(super) async fn perform(
     link: &ChunkLink,
     recorded: Recorded,
 ) -> Result<Masked, Refusal> {
-    bounds::check_again(connection, services, session, link).await?;
+    bounds::check_again(connection, services, session, &link.terms).await?;
     let operation = recorded.operation().clone();
     let fetched = services
         .upstream
@@ -77,7 +77,7 @@ async fn refresh(
     let answer = Box::pin(sending).await;
     let admitted = answer
         .map_err(Refusal::from)
-        .and_then(|unmasked| perform::admit(unmasked, &operation));
+        .and_then(|unmasked| perform::admit(unmasked, &operation, None));
     exchange
         .end(admitted)?
         .take_chunks()

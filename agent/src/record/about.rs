@@ -166,7 +166,11 @@ impl Decided {
                 self.request = Some(query.request_id.0.clone());
                 self.statement = Some(Statement::new(&query.text));
             }
-            Operation::Result(id) | Operation::Monitor(id) | Operation::Abort(Abort::Query(id)) => {
+            Operation::Result(id)
+            | Operation::Monitor(id)
+            | Operation::Abort(Abort::Query(id))
+            | Operation::ApiResult { handle: id, .. }
+            | Operation::ApiCancel(id) => {
                 self.query = Some(id.as_str().to_owned());
             }
             Operation::Abort(Abort::Request(request)) => self.request = Some(request.0.clone()),
