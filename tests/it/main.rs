@@ -36,6 +36,8 @@ mod requests;
 #[cfg(test)]
 mod secrets;
 #[cfg(test)]
+mod sql_api;
+#[cfg(test)]
 mod state;
 #[cfg(test)]
 mod upstream;

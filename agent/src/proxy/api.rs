@@ -27,8 +27,9 @@ use crate::http::CanonicalRequest;
 use crate::identity::PrincipalKey;
 use crate::policy::{self, Verdict};
 use crate::record::Recorded;
-use crate::session::SessionId;
+use crate::session::{SessionId, statement_digest};
 use crate::snowflake::api::named_user;
+use crate::snowflake::request::derived_id;
 use crate::snowflake::result;
 use crate::snowflake::result::api::{Asked, Shape};
 use crate::snowflake::{Api, Login, Operation, Query, RequestId, Via};
@@ -144,6 +145,7 @@ pub(super) async fn enter(
     }
     let known = session.state.snapshot(Instant::now()).session;
     let state = settle(&mut query, &known, &credential);
+    name(&mut query, &session);
     let view = session.for_statement(state);
     Ok((Caller::Known(Arc::new(view)), Operation::Query(query)))
 }
@@ -324,6 +326,7 @@ fn settle(query: &mut Query, session: &SessionState, credential: &Credential) ->
             // The session was opened with it.
             role: state.role.clone().or(asked.role),
             seconds_max: asked.seconds_max,
+            request_key: String::new(),
         };
     }
     for (name, value) in &credential.session_parameters {
@@ -335,6 +338,33 @@ fn settle(query: &mut Query, session: &SessionState, credential: &Credential) ->
         query.parameters.push((name, value));
     }
     state
+}
+
+/// Names a statement at Snowflake, where a request id with `retry` gives whoever shares the user the
+/// result of what was first sent under it. So the id is made of whose it is and of the statement:
+/// the same statement of the same principal has the same one, also after a restart, and no other has.
+fn name(query: &mut Query, session: &Session) {
+    let digest = statement_digest(query).to_hex();
+    let PrincipalKey {
+        workload,
+        anchor,
+        user,
+        // It is another after every boot, and so is every process.
+        netns_cookie: _,
+    } = &session.key;
+    let parts = [
+        workload.as_str(),
+        anchor,
+        user.as_deref().unwrap_or_default(),
+        &session.account,
+        &session.credential,
+        &query.request_id.0,
+        &digest,
+    ];
+    let key = derived_id("sql api", &parts.join("\0"));
+    if let Via::Api(api) = &mut query.via {
+        api.request_key = key;
+    }
 }
 
 /// Sends an operation the way that it came.
@@ -370,7 +400,7 @@ pub(super) fn shape(
 ) -> Result<Option<Arc<Shape>>, Refusal> {
     let Operation::ApiResult {
         handle,
-        partition: 1..,
+        partition: number @ 1..,
     } = operation
     else {
         return Ok(None);
@@ -381,7 +411,17 @@ pub(super) fn shape(
             "what columns this result has is not known; get it without `partition` first",
         )
     })?;
-    Ok(Some(shape))
+    let count = shape.rows.len();
+    if usize::try_from(*number).is_ok_and(|number| number < count) {
+        return Ok(Some(shape));
+    }
+    Err(Refusal::new(
+        Reason::ChunkUnknown,
+        format!(
+            "the result has the partitions 0 to {}",
+            count.saturating_sub(1)
+        ),
+    ))
 }
 
 /// Remembers by what the later partitions of a result are read. Called once its beginning may leave.

@@ -68,11 +68,13 @@ impl Caller {
     ) -> Result<(Question, Operation), Refusal> {
         let (mut judged, mut going, mut fresh) = (None, None, false);
         let mut operation = operation;
-        if let (Operation::Query(query), Self::Known(session)) = (&operation, self) {
+        if let (Operation::Query(query), Self::Known(session)) = (&mut operation, self) {
             let admitted = admit(session, query)?;
             match admitted {
                 Admitted::Run { first } => {
                     fresh = first;
+                    // The SQL API runs it a second time unless it is told.
+                    query.retry_count = query.retry_count.max(u32::from(!first));
                     let found = question::analyse(connection, services, session, query).await?;
                     // Without facts policy refuses.
                     if let Some((found, taken)) = found {

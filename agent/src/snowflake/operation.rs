@@ -182,6 +182,9 @@ pub struct Api {
     pub role: Option<String>,
     /// Whole seconds that the client gives the statement; none when it is zero.
     pub seconds_max: Option<u64>,
+    /// The request id at Snowflake; empty until it is made. Not the client's: there it is known to
+    /// all who share the user, and stands for whatever was sent under it first.
+    pub request_key: String,
 }
 
 /// The request id alone: text and bindings are not for logs.

@@ -126,7 +126,7 @@ fn query_request(query: &Query, query_tag: &str, bounds: Bounds) -> UpstreamRequ
 
 /// `nullable` stays at its default: a null that comes as the text `null` could not be told from it.
 fn api_request(query: &Query, api: &Api, query_tag: &str, bounds: Bounds) -> UpstreamRequest {
-    let mut pairs = vec![("requestId", query.request_id.0.as_str())];
+    let mut pairs = vec![("requestId", api.request_key.as_str())];
     if query.asynchronous {
         pairs.push(("async", "true"));
     }
@@ -282,7 +282,8 @@ const STATEMENT_TIMEOUT: &str = "STATEMENT_TIMEOUT_IN_SECONDS";
 pub(super) const QUERY_TAG: &str = "QUERY_TAG";
 
 /// A request id that follows from another: an abort that is sent twice is the same abort.
-fn derived_id(purpose: &str, request_id: &str) -> String {
+#[must_use]
+pub fn derived_id(purpose: &str, request_id: &str) -> String {
     let digest = blake3::Hasher::new_derive_key("snowfence derived request id")
         .update(purpose.as_bytes())
         .update(&[0])

@@ -53,6 +53,7 @@ pub(in crate::snowflake) fn statement(request: &CanonicalRequest) -> Result<Quer
             warehouse: name(&body, "warehouse")?,
             role: name(&body, "role")?,
             seconds_max: body.u64("timeout")?.filter(|seconds| *seconds > 0),
+            request_key: String::new(),
         }),
         ..Query::restated(request_id(request)?)
     })
