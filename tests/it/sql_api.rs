@@ -45,7 +45,9 @@ fn bench(name: &str, policy: &str) -> Bench {
 /// The operations that were decided, oldest first, with their verdicts.
 fn decided(frames: &[Frame]) -> Vec<(String, String)> {
     // A denial is one with its ending.
-    let decided = frames.iter().filter(|frame| frame.payload["verdict"].is_string());
+    let decided = frames
+        .iter()
+        .filter(|frame| frame.payload["verdict"].is_string());
     let text =
         |frame: &Frame, key: &str| frame.payload[key].as_str().unwrap_or_default().to_owned();
     decided
@@ -447,6 +449,77 @@ fn an_answer_that_nobody_has_described_is_withheld() {
         1,
         "a lost answer is asked for again"
     );
+}
+
+#[test]
+fn a_statement_that_is_sent_again_runs_once_and_never_as_another() {
+    let bench = bench("api-again", ALLOW_ALL);
+    let script = "from client import *
+same = '?requestId=4d2f7b34-6f0a-4e5e-9c1e-0123456789ab'
+ask = lambda text, more='': told(statement(text, same + more))
+report([ask('select 4713'), ask('select 4713'), ask('select 4713', '&retry=true'), ask('select 1', '&retry=true')])";
+    let seen = bench.ask(script);
+    for answer in 0..3 {
+        assert_eq!(seen[answer], json!([200, "090001", [["4713"]]]), "{seen}");
+    }
+    assert_eq!((&seen[3][0], &seen[3][1]), (&json!(422), &json!("001003")));
+    assert_eq!(bench.executions("4713"), 1, "{:#?}", reached(&bench));
+    // At Snowflake both are the same user: the id of one workload is none of the other's.
+    let other = reported(&bench.python_in_child(script).output().unwrap());
+    assert_eq!(other[0], json!([200, "090001", [["4713"]]]), "{other}");
+    assert_eq!(bench.executions("4713"), 2);
+}
+
+const TEN_ROWS: &str = r#"
+@id("login") permit (principal, action in [Action::"login"], resource);
+@id("ten") @max_rows("10")
+permit (principal, action in [Action::"observe", Action::"control"], resource);
+"#;
+
+#[test]
+fn the_bounds_of_a_permit_hold_for_every_way() {
+    let bench = bench("api-bounds", TEN_ROWS);
+    let seen = bench.ask(
+        "from client import *
+many = lambda n: told(statement(f'select seq4() from table(generator(rowcount => {n}))'))
+report([len(many(10)[2]), many(11)])",
+    );
+    assert_eq!(seen[0], 10, "{seen}");
+    assert_eq!(seen[1][0], 422);
+    assert!(
+        seen[1][2]
+            .as_str()
+            .unwrap()
+            .contains("more than the 10 rows"),
+        "{seen}"
+    );
+    assert_eq!(
+        reached(&bench)[0]["body"]["parameters"]["ROWS_PER_RESULTSET"],
+        "11"
+    );
+    bench.await_endings("result_too_large", 1);
+}
+
+const LOGIN_ONLY: &str =
+    "@id(\"login\") permit (principal, action in [Action::\"login\"], resource);";
+
+#[test]
+fn a_statement_that_runs_is_stopped_when_its_right_ends() {
+    let bench = bench("api-lost", ALLOW_ALL);
+    let handle = bench.ask("from client import *\nreport(statement('select system$wait(50)', '?async=true')['statementHandle'])");
+    crate::policies::reload(&bench, LOGIN_ONLY, "\"policies loaded\"");
+    let place = format!("/api/v2/statements/{}/cancel", handle.as_str().unwrap());
+    let stopped = tests::wait::until(
+        "the cancellation",
+        std::time::Duration::from_secs(10),
+        || {
+            Ok(reached(&bench)
+                .iter()
+                .any(|row| row["path"] == *place && row["status"] == 200)
+                .then_some(()))
+        },
+    );
+    assert!(stopped.is_ok(), "{}", bench.daemon.log());
 }
 
 /// Logs in by the name in a placeholder's claims.
