@@ -3,6 +3,10 @@
 //! The rows of a result and their types come out under the names that a driver's answer has for
 //! them, `rowset` and `rowtype`: whatever is done to rows is done to both alike.
 
+mod frame;
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use bytes::Bytes;
@@ -10,11 +14,11 @@ use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 use serde::{Deserialize as Derive, Serialize};
 use serde_json::value::RawValue;
 
+pub(super) use self::frame::Frame;
+use self::frame::{Kind, Partition};
 use super::keys::{harmless, shown};
-use super::{Admitted, CHILDREN_MAX, InProgress, ResultError, SessionChanges, UpstreamFailure};
-use crate::snowflake::api::status_url;
+use super::{Admitted, InProgress, ResultError, SessionChanges, UpstreamFailure};
 use crate::snowflake::json::{self, JsonError, Object};
-use crate::snowflake::operation::QueryId;
 
 /// What an answer of the SQL API is an answer to.
 #[derive(Clone, Copy, Debug)]
@@ -40,37 +44,6 @@ pub struct Shape {
 pub struct Head {
     pub status: u16,
     pub link: Option<String>,
-}
-
-/// What an answer has besides rows.
-#[derive(Debug)]
-pub(super) struct Frame {
-    status: u16,
-    /// The handle that the client knows it by.
-    handle: Option<QueryId>,
-    children: Vec<QueryId>,
-    kind: Kind,
-    inline_rows: u64,
-}
-
-#[derive(Debug)]
-enum Kind {
-    /// A status, a failure or the end of a cancellation: no rows.
-    Status,
-    Result {
-        rows: u64,
-        partitions: Vec<Partition>,
-    },
-    Partition(u32, u32),
-}
-
-#[derive(Clone, Copy, Debug, Derive, Serialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Partition {
-    row_count: u64,
-    uncompressed_size: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    compressed_size: Option<u64>,
 }
 
 /// Reads an answer and refuses what must not reach the client.
@@ -134,110 +107,6 @@ impl Admitted {
             row_type: Bytes::copy_from_slice(row_type),
             rows: partitions.iter().map(|it| it.row_count).collect(),
         })
-    }
-}
-
-impl Frame {
-    fn of(status: u16, object: &Object<'_>, kind: Kind) -> Result<Self, ResultError> {
-        let field = JsonError::Field("statementHandle");
-        let handle = match object.string("statementHandle")? {
-            None => None,
-            Some(text) => Some(QueryId::parse(&text).ok_or(field)?),
-        };
-        let field = JsonError::Field("statementHandles");
-        let texts: Vec<String> = object.typed("statementHandles")?.unwrap_or_default();
-        if texts.len() > CHILDREN_MAX {
-            return Err(field.into());
-        }
-        let children = texts.iter().map(|text| QueryId::parse(text));
-        Ok(Self {
-            status,
-            handle,
-            children: children.collect::<Option<_>>().ok_or(field)?,
-            kind,
-            inline_rows: 0,
-        })
-    }
-
-    pub(super) const fn inline_rows(&self) -> u64 {
-        self.inline_rows
-    }
-
-    pub(super) fn call(&mut self, id: &QueryId) {
-        self.handle = Some(id.clone());
-    }
-
-    fn head(&self) -> Head {
-        let (number, count) = match &self.kind {
-            Kind::Status => (0, 0),
-            Kind::Result { partitions, .. } => {
-                (0, u32::try_from(partitions.len()).unwrap_or(u32::MAX))
-            }
-            Kind::Partition(number, count) => (*number, *count),
-        };
-        let link = self.handle.as_ref().filter(|_| count > 0).map(|handle| {
-            let place = |number: u32, rel: &str| {
-                format!("<{}?partition={number}>;rel=\"{rel}\"", status_url(handle))
-            };
-            let mut links = vec![place(0, "first")];
-            if number > 0 {
-                links.push(place(number - 1, "prev"));
-            }
-            if number + 1 < count {
-                links.push(place(number + 1, "next"));
-            }
-            links.push(place(count - 1, "last"));
-            links.join(",")
-        });
-        Head {
-            status: self.status,
-            link,
-        }
-    }
-
-    /// Writes the answer from the parts that were kept.
-    pub(super) fn render(
-        &self,
-        envelope: Vec<(String, Bytes)>,
-        data: Option<&[(String, Bytes)]>,
-    ) -> Bytes {
-        let mut entries = envelope;
-        let mut add = |key: &str, value: Vec<u8>| entries.push((key.to_owned(), value.into()));
-        let part = |name: &str| {
-            let mut parts = data.unwrap_or_default().iter();
-            let found = parts.find(|(key, _)| key == name);
-            found.map_or_else(|| Bytes::from_static(b"[]"), |(_, value)| value.clone())
-        };
-        // A partition says nothing but its rows.
-        if let (Some(handle), false) = (&self.handle, matches!(self.kind, Kind::Partition(..))) {
-            add("statementHandle", json::write(&handle.as_str()));
-            add("statementStatusUrl", json::write(&status_url(handle)));
-        }
-        if !self.children.is_empty() {
-            let children: Vec<&str> = self.children.iter().map(QueryId::as_str).collect();
-            add("statementHandles", json::write(&children));
-        }
-        match &self.kind {
-            Kind::Status => {}
-            Kind::Result {
-                rows, partitions, ..
-            } => {
-                let meta = [
-                    ("numRows".to_owned(), json::write(rows).into()),
-                    ("format".to_owned(), Bytes::from_static(b"\"jsonv2\"")),
-                    ("partitionInfo".to_owned(), json::write(partitions).into()),
-                    ("rowType".to_owned(), part(ROW_TYPE)),
-                ];
-                let mut output = Vec::new();
-                json::write_object(&mut output, &meta);
-                add("resultSetMetaData", output);
-                entries.push(("data".to_owned(), part(ROWSET)));
-            }
-            Kind::Partition(..) => entries.push(("data".to_owned(), part(ROWSET))),
-        }
-        let mut output = Vec::new();
-        json::write_object(&mut output, &entries);
-        output.into()
     }
 }
 
@@ -464,6 +333,3 @@ const REWRITTEN: [&str; 3] = ["statementHandle", "statementHandles", "statementS
 const META: [&str; 4] = ["format", "numRows", "partitionInfo", "rowType"];
 /// At some hundred bytes of JSON each they fill an answer at its limit long before.
 const PARTITIONS_MAX: usize = 100_000;
-
-#[cfg(test)]
-mod tests;

@@ -1,6 +1,7 @@
 //! Which answers of the SQL API may reach a client, and in what form.
 
 use super::*;
+use crate::snowflake::QueryId;
 
 const ID: &str = "01b00000-0000-0000-0000-00000000000a";
 const CHILD: &str = "01b00000-0000-0000-0000-00000000000b";
