@@ -106,6 +106,36 @@ def query(token: str, text: str, request_id: str | None = None, **fields: object
     return request("POST", path, body, token)
 
 
+STATEMENTS = "/api/v2/statements"
+PLACEHOLDER = "placeholder-token-of-the-client"
+
+
+def api(method: str, path: str = "", body: object = None, token: str = PLACEHOLDER, **headers: str) -> dict:
+    """One exchange with the SQL API, below its root."""
+    sent = {"Authorization": f"Bearer {token}", "Accept": "application/json", **headers}
+    sent = {"User-Agent": "test/1.0", "Content-Type": "application/json", **sent}
+    connection = http.client.HTTPSConnection(HOST, timeout=LIMIT, context=trusting())
+    text = None if body is None else json.dumps(body)
+    connection.request(method, STATEMENTS + path, text, {name.replace("_", "-"): value for name, value in sent.items()})
+    answer = connection.getresponse()
+    received = answer.read()
+    connection.close()
+    found = {"status": answer.status, "link": answer.getheader("Link")}
+    try:
+        return {**found, **json.loads(received)}
+    except ValueError:
+        return {**found, "text": received.decode("latin-1")}
+
+
+def statement(text: str, query_string: str = "", **fields: object) -> dict:
+    return api("POST", query_string, {"statement": text, **fields})
+
+
+def told(answer: dict) -> list:
+    """What a test compares of an answer of the SQL API."""
+    return [answer["status"], answer.get("code"), answer.get("data") or answer.get("message") or answer.get("text")]
+
+
 def shown(answer: dict) -> list:
     """What a test compares of an answer."""
     return [answer["status"], answer.get("code"), answer.get("message") or answer.get("text")]

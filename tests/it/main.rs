@@ -38,6 +38,10 @@ mod requests;
 #[cfg(test)]
 mod secrets;
 #[cfg(test)]
+mod sql_api;
+#[cfg(test)]
+mod sql_api_credentials;
+#[cfg(test)]
 mod state;
 #[cfg(test)]
 mod upstream;

@@ -159,8 +159,12 @@ fn a_path_that_does_not_exist_is_404_and_nothing_else() {
         "unknown_path",
     );
     account.check(
-        "report(shown(request('POST', '/api/v2/statements', {'statement': 'select 1'}, Authorization='Bearer x')))",
-        &json!([404, "390400", "Snowfence: the SQL API is not supported: use a driver"]),
+        "report(shown(request('GET', '/api/v2/databases', Authorization='Bearer x')))",
+        &json!([
+            404,
+            "390400",
+            "Snowfence: the REST API is not supported: use SQL through a driver"
+        ]),
         "unreadable",
         "unknown_path",
     );
@@ -186,7 +190,7 @@ fn a_path_that_does_not_exist_is_404_and_nothing_else() {
     );
     let frames = bench.await_endings("unknown_path", 7);
     let went_to = |path: &str| frames.iter().any(|frame| frame.payload["path"] == path);
-    assert!(went_to("/api/v2/statements") && went_to("/queries/v2/query-request"));
+    assert!(went_to("/api/v2/databases") && went_to("/queries/v2/query-request"));
     bench.assert_serves();
 }
 

@@ -63,7 +63,7 @@ report(seen)
 "#;
 
 /// Makes a key pair, and gives the private half's file.
-fn make_key(dir: &Path, name: &str) {
+pub(crate) fn make_key(dir: &Path, name: &str) {
     let (private, public) = (
         dir.join(format!("{name}.p8")),
         dir.join(format!("{name}.pub")),

@@ -17,6 +17,7 @@ from warehouse.faults import Faults
 from warehouse.login import Logins
 from warehouse.query import Queries
 from warehouse.received import Record
+from warehouse.sqlapi import SqlApi
 from warehouse.settings import load
 from warehouse.tls import WRONG, Certificates
 from warehouse.wire import serve
@@ -48,7 +49,7 @@ def main() -> None:
     logins = Logins(settings, Engine(settings.seed))
     storage = Storage(settings, faults)
     queries = Queries(settings, logins, storage, faults, executed)
-    account = Account(settings, logins, queries)
+    account = Account(settings, logins, queries, SqlApi(logins, queries))
 
     def tls_for(host: str):  # noqa: ANN202 - a closure over prepared contexts
         right = certificates.context(host)

@@ -21,6 +21,8 @@ KINDS = {
     "chunk_403": "the storage host answers 403 with an XML body, as for an expired link",
     "session_expired": "390112, whatever the token",
     "in_progress": "333333 at once instead of the result",
+    "unknown_key": "an answer of the SQL API has rows under a key that nobody knows",
+    "row_count": "an answer of the SQL API has other rows than it says",
     "file_transfer": "the answer to a PUT, whatever the statement",
 }
 

@@ -26,6 +26,18 @@ impl Proof {
         }
     }
 
+    /// The token that the SQL API takes, with what it calls the kind; a password is none.
+    pub(crate) fn as_bearer(&self) -> Option<(&'static str, &str)> {
+        match self {
+            Self::Jwt(secret) => Some(("KEYPAIR_JWT", secret.reveal())),
+            Self::ProgrammaticAccessToken(secret) => {
+                Some(("PROGRAMMATIC_ACCESS_TOKEN", secret.reveal()))
+            }
+            Self::Oauth(secret) => Some(("OAUTH", secret.reveal())),
+            Self::Password(_) => None,
+        }
+    }
+
     /// The text, unless it repeats the secret: error messages of others are not trusted.
     pub(crate) fn scrub(&self, text: String) -> String {
         let (Self::Jwt(secret)

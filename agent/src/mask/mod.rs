@@ -45,7 +45,7 @@ use self::text::Wording;
 use crate::snowflake::QueryId;
 use crate::snowflake::catalog::{self, Ask, Told};
 use crate::snowflake::chunk::{Capability, ChunkSet};
-use crate::snowflake::result::{self, Asked, ResultError, Rows};
+use crate::snowflake::result::{self, Asked, ResultError, Rows, api};
 use crate::snowflake::rowtype::{self, Field};
 use crate::snowflake::settings::{self, Settings};
 use crate::sql::ObjectName;
@@ -77,6 +77,14 @@ pub struct Admitted {
 }
 
 impl Admitted {
+    fn of(answer: result::Admitted) -> Result<Self, MaskError> {
+        let fields = match answer.row_type() {
+            Some(row_type) => rowtype::parse(row_type).ok_or(MaskError::Columns)?,
+            None => Vec::new(),
+        };
+        Ok(Self { answer, fields })
+    }
+
     /// What the answer says of itself: ids, rows, state. No cell of it.
     #[must_use]
     pub const fn summary(&self) -> &result::Admitted {
@@ -165,8 +173,16 @@ impl Ready {
     /// # Errors
     /// The answer has chunks, and there is no capability for them.
     pub fn release(self, capability: Option<&Capability<'_>>) -> Result<Masked, MaskError> {
+        let head = self.answer.head();
         let body = self.answer.render(capability).map_err(MaskError::Answer)?;
-        Ok(Masked::new(MaskedBody::Json(body)))
+        Ok(Masked::new(match head {
+            None => MaskedBody::Json(body),
+            Some(head) => MaskedBody::Api {
+                status: head.status,
+                link: head.link,
+                body,
+            },
+        }))
     }
 }
 
@@ -177,12 +193,21 @@ impl Ready {
 pub fn admit(unmasked: Unmasked, asked: Asked<'_>) -> Result<Admitted, MaskError> {
     match unmasked.open(&Key::new()) {
         (_status, UnmaskedBody::Json(body)) => {
-            let answer = result::admit(&body, asked).map_err(MaskError::Answer)?;
-            let fields = match answer.row_type() {
-                Some(row_type) => rowtype::parse(row_type).ok_or(MaskError::Columns)?,
-                None => Vec::new(),
-            };
-            Ok(Admitted { answer, fields })
+            Admitted::of(result::admit(&body, asked).map_err(MaskError::Answer)?)
+        }
+        (_status, UnmaskedBody::Chunk { .. }) => Err(MaskError::Kind),
+    }
+}
+
+/// Checks an upstream answer of the SQL API. What comes out is the same, so that rows are treated
+/// alike whichever way they came.
+///
+/// # Errors
+/// The answer is malformed or carries something that may not leave.
+pub fn admit_api(unmasked: Unmasked, asked: api::Asked<'_>) -> Result<Admitted, MaskError> {
+    match unmasked.open(&Key::new()) {
+        (status, UnmaskedBody::Json(body)) => {
+            Admitted::of(api::admit(status, &body, asked).map_err(MaskError::Answer)?)
         }
         (_status, UnmaskedBody::Chunk { .. }) => Err(MaskError::Kind),
     }
@@ -243,6 +268,15 @@ pub fn settings(unmasked: Unmasked) -> Option<Settings> {
         (_status, UnmaskedBody::Json(body)) => settings::read(&body),
         (_status, UnmaskedBody::Chunk { .. }) => None,
     }
+}
+
+/// An answer of the SQL API that we made ourselves.
+pub fn ours_api(status: u16, body: Vec<u8>) -> Masked {
+    Masked::new(MaskedBody::Api {
+        status,
+        link: None,
+        body: body.into(),
+    })
 }
 
 /// An answer that we made ourselves: it holds nothing of the upstream's.

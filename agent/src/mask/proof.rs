@@ -26,6 +26,12 @@ pub struct Masked {
 #[derive(Debug)]
 pub enum MaskedBody {
     Json(Bytes),
+    /// An answer of the SQL API, which says what it is by its status.
+    Api {
+        status: u16,
+        link: Option<String>,
+        body: Bytes,
+    },
     Chunk {
         stream: Incoming,
         content_length: Option<u64>,

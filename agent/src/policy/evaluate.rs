@@ -91,7 +91,9 @@ pub fn evaluate(policies: &PolicySet, question: &Question<'_>, operation: Operat
         | Operation::Abort(_)
         | Operation::Monitor(_)
         | Operation::Telemetry
-        | Operation::Chunk { .. } => Arc::new(Judgement::Allow {
+        | Operation::Chunk { .. }
+        | Operation::ApiResult { .. }
+        | Operation::ApiCancel(_) => Arc::new(Judgement::Allow {
             policies: Vec::new(),
             limits: Limits::default(),
             observed: None,

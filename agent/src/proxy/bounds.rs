@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::chunk;
 use super::connection::Connection;
 use super::question::{self, Question};
 use super::refusal::{Reason, Refusal};
 use super::services::{Services, Session};
+use super::{api, chunk};
 use crate::access::{Running, Spend};
 use crate::catalog::{Change, Extent};
 use crate::clock;
 use crate::policy::{self, Demand, Judgement};
 use crate::session::state::{Answer, Course};
-use crate::session::{ChunkLink, Judged, Place, Terms};
+use crate::session::{Judged, Place, Terms};
 use crate::snowflake::{Abort, Operation, QueryId, result};
 use crate::sql::facts::{Effect, Facts, ObjectKind, SessionChange};
 use crate::telemetry::ErrorChain;
@@ -44,7 +44,9 @@ pub(super) fn terms(
             running: None,
             place: Place::Whole,
         },
-        Operation::Result(id) => services.results.terms(id),
+        Operation::Result(id) | Operation::ApiResult { handle: id, .. } => {
+            services.results.terms(id)
+        }
         Operation::Login(_)
         | Operation::Renew
         | Operation::Heartbeat
@@ -52,7 +54,8 @@ pub(super) fn terms(
         | Operation::Abort(_)
         | Operation::Monitor(_)
         | Operation::Telemetry
-        | Operation::Chunk { .. } => Terms::default(),
+        | Operation::Chunk { .. }
+        | Operation::ApiCancel(_) => Terms::default(),
     }
 }
 
@@ -91,9 +94,10 @@ async fn abort(
     session: &Session,
     operation: &Operation,
 ) {
-    let which = match operation {
-        Operation::Query(query) => Abort::Request(query.request_id.clone()),
-        Operation::Result(id) => Abort::Query(id.clone()),
+    let abort = match operation {
+        Operation::Query(query) => Operation::Abort(Abort::Request(query.request_id.clone())),
+        Operation::Result(id) => Operation::Abort(Abort::Query(id.clone())),
+        Operation::ApiResult { handle, .. } => Operation::ApiCancel(handle.clone()),
         Operation::Login(_)
         | Operation::Renew
         | Operation::Heartbeat
@@ -101,15 +105,16 @@ async fn abort(
         | Operation::Abort(_)
         | Operation::Monitor(_)
         | Operation::Telemetry
-        | Operation::Chunk { .. } => return,
+        | Operation::Chunk { .. }
+        | Operation::ApiCancel(_) => return,
     };
-    let deciding = chunk::decide(connection, services, session, Operation::Abort(which));
+    let deciding = chunk::decide(connection, services, session, abort);
     let decided = Box::pin(deciding).await;
     let Ok((recorded, exchange)) = decided else {
         return;
     };
     let tag = services.query_tag(connection, Some(session), recorded.entry(), None);
-    let sending = services.upstream.send(recorded, &session.upstream, &tag);
+    let sending = api::send(services, session, recorded, &tag);
     let ended = Box::pin(sending).await;
     // Its own limit at Snowflake ends the statement if this did not.
     drop(exchange.end(ended.map_err(Refusal::from)));
@@ -198,7 +203,7 @@ impl Begun {
         if answer.in_progress {
             return;
         }
-        if let Operation::Result(id) = operation {
+        if let Operation::Result(id) | Operation::ApiResult { handle: id, .. } = operation {
             session.state.polled(id, &answer);
             services.catalog.ended(id);
             services.results.ended(id);
@@ -242,15 +247,15 @@ pub(super) fn cost(operation: &Operation, is_first: bool, summary: &result::Admi
     }
 }
 
-/// Judges a statement again before another chunk of its result goes out: a budget may be used up, a
-/// grant or a policy gone. Returns the question as it stands now.
+/// Judges a statement again before another chunk or partition of its result goes out: a budget may
+/// be used up, a grant or a policy gone. Returns the question as it stands now.
 pub(super) async fn check_again(
     connection: &Connection,
     services: &Services,
     session: &Session,
-    link: &ChunkLink,
+    terms: &Terms,
 ) -> Result<Question, Refusal> {
-    let Some(judged) = &link.terms.judged else {
+    let Some(judged) = &terms.judged else {
         return Err(Refusal::new(
             Reason::ChunkUnknown,
             "how this result was permitted is no longer known; run the statement again",
@@ -258,7 +263,7 @@ pub(super) async fn check_again(
     };
     let mut question = Question::without_facts(session);
     question.judged = Some(Arc::clone(judged));
-    question.approved = link.terms.approved;
+    question.approved = terms.approved;
     question.standing = question::standing(connection, services, &session.account, None).await?;
     let policies = services.policies.snapshot();
     let demand = Demand::Statement(&judged.facts);

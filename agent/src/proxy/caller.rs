@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::time::Instant;
 
+use super::api;
 use super::connection::Connection;
 use super::question::{self, Going, Question, Standing};
 use super::refusal::{Reason, Refusal};
@@ -13,7 +14,7 @@ use crate::http::CanonicalRequest;
 use crate::mask::literal;
 use crate::session::{self, Admission, ChunkLink, TokenError};
 use crate::snowflake::chunk::CHUNK_HEADER;
-use crate::snowflake::{Abort, Login, Operation, Query, QueryId};
+use crate::snowflake::{Abort, Operation, Query, QueryId};
 use crate::sql::{Facts, SessionState};
 
 /// Who is behind a request.
@@ -68,11 +69,13 @@ impl Caller {
     ) -> Result<(Question, Operation), Refusal> {
         let (mut judged, mut going, mut fresh) = (None, None, false);
         let mut operation = operation;
-        if let (Operation::Query(query), Self::Known(session)) = (&operation, self) {
+        if let (Operation::Query(query), Self::Known(session)) = (&mut operation, self) {
             let admitted = admit(session, query)?;
             match admitted {
                 Admitted::Run { first } => {
                     fresh = first;
+                    // The SQL API runs it a second time unless it is told.
+                    query.retry_count = query.retry_count.max(u32::from(!first));
                     let found = question::analyse(connection, services, session, query).await?;
                     // Without facts policy refuses.
                     if let Some((found, taken)) = found {
@@ -104,7 +107,9 @@ impl Caller {
             | Operation::Abort(_)
             | Operation::Monitor(_)
             | Operation::Telemetry
-            | Operation::Chunk { .. } => Standing::default(),
+            | Operation::Chunk { .. }
+            | Operation::ApiResult { .. }
+            | Operation::ApiCancel(_) => Standing::default(),
         };
         let question = Question {
             account: self.account().to_owned(),
@@ -115,6 +120,7 @@ impl Caller {
             approved: false,
             going: Mutex::new(going),
             fresh,
+            via_api: operation.is_api(),
         };
         Ok((question, operation))
     }
@@ -126,7 +132,11 @@ impl Caller {
         operation: &Operation,
     ) -> Result<(), Refusal> {
         match operation {
-            Operation::Result(id) | Operation::Monitor(id) | Operation::Abort(Abort::Query(id)) => {
+            Operation::Result(id)
+            | Operation::Monitor(id)
+            | Operation::Abort(Abort::Query(id))
+            | Operation::ApiResult { handle: id, .. }
+            | Operation::ApiCancel(id) => {
                 if services
                     .results
                     .may_use(id, &connection.key, self.account())
@@ -163,9 +173,9 @@ pub(super) struct Newcomer {
 }
 
 /// Finds the caller of an operation, and settles what a login will use.
-pub(super) fn authenticate(
-    connection: &Connection,
-    services: &Services,
+pub(super) async fn authenticate(
+    connection: &Arc<Connection>,
+    services: &Arc<Services>,
     request: &CanonicalRequest,
     operation: Operation,
 ) -> Result<(Caller, Operation), Refusal> {
@@ -178,8 +188,14 @@ pub(super) fn authenticate(
             ),
         )
     })?;
+    if operation.is_api() {
+        return Box::pin(api::enter(
+            connection, services, account, request, operation,
+        ))
+        .await;
+    }
     if let Operation::Login(login) = operation {
-        let credential = choose_credential(account, services, &login)?;
+        let credential = choose_credential(account, services, login.user.as_deref())?;
         let newcomer = Newcomer {
             account: account.clone(),
             credential,
@@ -223,10 +239,10 @@ pub(super) fn authenticate(
     }
 }
 
-fn choose_credential(
+pub(super) fn choose_credential(
     account: &Account,
     services: &Services,
-    login: &Login,
+    user: Option<&str>,
 ) -> Result<Credential, Refusal> {
     let of_account = |name: &str| {
         services
@@ -234,7 +250,7 @@ fn choose_credential(
             .get(name)
             .filter(|credential| credential.account == account.name)
     };
-    let named = login.user.as_deref().and_then(of_account);
+    let named = user.and_then(of_account);
     let default = account.default_credential.as_deref().and_then(of_account);
     named.or(default).cloned().ok_or_else(|| {
         Refusal::new(

@@ -30,7 +30,7 @@ pub(super) async fn perform(
     link: &ChunkLink,
     recorded: Recorded,
 ) -> Result<Masked, Refusal> {
-    let question = bounds::check_again(connection, services, session, link).await?;
+    let question = bounds::check_again(connection, services, session, &link.terms).await?;
     let planned = masking::plan_chunk(connection, services, &question, link)?;
     let operation = recorded.operation().clone();
     let fetched = services
@@ -87,7 +87,7 @@ async fn refresh(
     let answer = Box::pin(sending).await;
     let admitted = answer
         .map_err(Refusal::from)
-        .and_then(|unmasked| perform::admit(unmasked, &operation));
+        .and_then(|unmasked| perform::admit(unmasked, &operation, None));
     let mut admitted = exchange.end(admitted)?;
     let columns = link.shape.fields.as_slice();
     let is_same = admitted.fields() == columns && admitted.summary().format() == link.shape.format;

@@ -12,12 +12,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::task::JoinSet;
 
-use super::chunk;
 use super::hold;
 use super::login;
 use super::refusal::{Reason, Refusal};
 use super::running::{Judged, Statement};
 use super::services::{Services, Session};
+use super::{api, chunk};
 use crate::access::AccessError;
 use crate::clock;
 use crate::identity::PrincipalKey;
@@ -265,10 +265,14 @@ pub(super) async fn abort(
         session,
         ..
     } = &statement.case;
-    let operation = Operation::Abort(Abort::Request(statement.request.clone()));
+    let handle = services.state.running.query_of(statement);
+    let operation = match handle.filter(|_| statement.case.question.via_api) {
+        Some(handle) => Operation::ApiCancel(handle),
+        None => Operation::Abort(Abort::Request(statement.request.clone())),
+    };
     let decided = chunk::decide(connection, services, session, operation);
     let (recorded, exchange) = Box::pin(decided).await?;
-    let sending = services.upstream.send(recorded, &session.upstream, "");
+    let sending = api::send(services, session, recorded, "");
     let sent = Box::pin(sending).await;
     exchange.end(sent.map(drop).map_err(Refusal::from))
 }

@@ -10,6 +10,7 @@
 //! `pipeline` is the page to read. Each kind of operation has its own file beside it.
 #![forbid(unsafe_code)]
 
+mod api;
 mod bounds;
 mod caller;
 mod chunk;

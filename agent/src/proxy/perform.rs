@@ -11,12 +11,13 @@ use super::opening::Exchange;
 use super::question::Question;
 use super::refusal::{Reason, Refusal};
 use super::services::{Services, Session};
-use super::{chunk, login, masking};
+use super::{api, chunk, login, masking};
 use crate::mask::{self, Admitted, MaskError, Masked};
 use crate::record::Recorded;
 use crate::session::{Place, Terms};
 use crate::snowflake::chunk::Capability;
 use crate::snowflake::login::ClientTokens;
+use crate::snowflake::result::api::Shape;
 use crate::snowflake::result::{self, Asked, ResultError};
 use crate::snowflake::{Operation, Query, QueryId, error, renew};
 use crate::telemetry::ErrorChain;
@@ -59,7 +60,9 @@ pub(super) async fn perform(
         Operation::Query(_)
         | Operation::Result(_)
         | Operation::Abort(_)
-        | Operation::Monitor(_) => {
+        | Operation::Monitor(_)
+        | Operation::ApiResult { .. }
+        | Operation::ApiCancel(_) => {
             Box::pin(forward(
                 connection, services, &session, question, approved, recorded, exchange,
             ))
@@ -93,10 +96,14 @@ async fn forward(
     let number = recorded.entry();
     let tag = services.query_tag(connection, Some(session), number, client_tag.as_deref());
     let begun = bounds::begin(services, session, &operation, question);
-    let sending = services.upstream.send(recorded, &session.upstream, &tag);
+    let shape = api::shape(services, &operation)?;
+    if shape.is_some() {
+        bounds::check_again(connection, services, session, &terms).await?;
+    }
+    let sending = api::send(services, session, recorded, &tag);
     let waiting = bounds::in_time(connection, services, session, &operation, &terms, sending);
     let unmasked = Box::pin(waiting).await?;
-    let mut admitted = admit(unmasked, &operation)?;
+    let mut admitted = admit(unmasked, &operation, shape.as_deref())?;
     let summary = admitted.summary();
     let id = summary.query_id.as_ref();
     let seen = id.is_some_and(|id| services.results.knows(id));
@@ -108,6 +115,7 @@ async fn forward(
     bounds::check_rows(&terms, summary)?;
     let cost = bounds::cost(&operation, question.fresh, summary);
     bounds::spend(connection, services, cost).await?;
+    api::keep_shape(services, summary);
     let chunks = admitted.take_chunks();
     let id = admitted.summary().query_id.clone();
     let about = masking::about(services, &operation, id.as_ref(), &terms);
@@ -154,15 +162,23 @@ fn asked(operation: &Operation) -> Asked<'_> {
         | Operation::Heartbeat
         | Operation::Close
         | Operation::Telemetry
-        | Operation::Chunk { .. } => Asked::Result,
+        | Operation::Chunk { .. }
+        | Operation::ApiResult { .. }
+        | Operation::ApiCancel(_) => Asked::Result,
     }
 }
 
 pub(super) fn admit(
     unmasked: crate::upstream::Unmasked,
     operation: &Operation,
+    shape: Option<&Shape>,
 ) -> Result<Admitted, Refusal> {
-    let admitted = mask::admit(unmasked, asked(operation)).map_err(|error| match error {
+    let admitted = if operation.is_api() {
+        mask::admit_api(unmasked, api::asked(operation, shape))
+    } else {
+        mask::admit(unmasked, asked(operation))
+    };
+    let admitted = admitted.map_err(|error| match error {
         MaskError::Answer(ResultError::FileTransfer) => caller::file_transfer(),
         MaskError::Answer(_)
         | MaskError::Foreign
@@ -183,7 +199,9 @@ pub(super) fn admit(
 /// may be another principal's.
 fn answers(operation: &Operation, answered: Option<&QueryId>) -> bool {
     match operation {
-        Operation::Result(asked) => answered.is_none_or(|id| id == asked),
+        Operation::Result(asked)
+        | Operation::ApiResult { handle: asked, .. }
+        | Operation::ApiCancel(asked) => answered.is_none_or(|id| id == asked),
         Operation::Query(_)
         | Operation::Login(_)
         | Operation::Renew
@@ -242,7 +260,7 @@ fn place(id: &QueryId, terms: &Terms, summary: &result::Admitted) -> Place {
 fn made<'a>(operation: &Operation, summary: &'a result::Admitted) -> Vec<&'a QueryId> {
     match operation {
         Operation::Query(_) => summary.query_id.iter().chain(&summary.child_ids).collect(),
-        Operation::Result(_) => summary.child_ids.iter().collect(),
+        Operation::Result(_) | Operation::ApiResult { .. } => summary.child_ids.iter().collect(),
         Operation::Login(_)
         | Operation::Renew
         | Operation::Heartbeat
@@ -250,7 +268,8 @@ fn made<'a>(operation: &Operation, summary: &'a result::Admitted) -> Vec<&'a Que
         | Operation::Abort(_)
         | Operation::Monitor(_)
         | Operation::Telemetry
-        | Operation::Chunk { .. } => Vec::new(),
+        | Operation::Chunk { .. }
+        | Operation::ApiCancel(_) => Vec::new(),
     }
 }
 

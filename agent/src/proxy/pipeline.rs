@@ -53,7 +53,8 @@ async fn run(
     let can_wait = hold::can_wait(&request);
     let operation = route::decode(&request).inspect_err(|_| exchange.cannot_read(&request.path))?;
     exchange.asks(&operation);
-    let (caller, operation) = caller::authenticate(connection, services, &request, operation)?;
+    let (caller, operation) =
+        caller::authenticate(connection, services, &request, operation).await?;
     exchange.called_by(&caller);
     let operation = hold::translate(connection, services, &caller, operation, exchange)?;
     let decision = Instant::now();

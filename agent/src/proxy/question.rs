@@ -34,6 +34,8 @@ pub(super) struct Question {
     pub(super) going: Mutex<Option<Going>>,
     /// The statement's request id is new.
     pub(super) fresh: bool,
+    /// It came through the SQL API: there it is cancelled, too.
+    pub(super) via_api: bool,
 }
 
 /// A statement that is on its way.
@@ -64,6 +66,7 @@ impl Question {
             approved: false,
             going: Mutex::default(),
             fresh: false,
+            via_api: false,
         }
     }
 

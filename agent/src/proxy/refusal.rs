@@ -7,7 +7,7 @@
 
 use crate::http::{self, HttpError};
 use crate::snowflake::route::DecodeError;
-use crate::snowflake::{QueryId, error};
+use crate::snowflake::{QueryId, api, error};
 use crate::telemetry::ErrorChain;
 use crate::upstream::UpstreamError;
 
@@ -109,6 +109,7 @@ impl Reason {
 /// What the client asked for, as far as the form of a refusal depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asked {
+    Api,
     Chunk,
     Login,
     Session,
@@ -129,6 +130,7 @@ impl Asked {
                 Self::Statement
             }
             path if path.starts_with("/sfc-results/") => Self::Chunk,
+            path if path == STATEMENTS || path.starts_with(&format!("{STATEMENTS}/")) => Self::Api,
             _ => Self::Unknown,
         }
     }
@@ -162,10 +164,11 @@ impl Refusal {
 
     /// HTTP status and JSON body.
     ///
-    /// Only 200 and 404 occur: Python sends 400, 403, 405 and 5xx again without end.
+    /// To drivers only 200 and 404 occur: Python sends 400, 403, 405 and 5xx again without end.
     pub(super) fn answer(&self, asked: Asked, query_id: &QueryId) -> (u16, Vec<u8>) {
         let message = self.public_message();
         match (asked, self.reason) {
+            (Asked::Api, _) => self.api_answer(&message, query_id),
             (Asked::Unknown | Asked::Chunk, _) | (_, Reason::UnknownPath) => {
                 (404, error::not_found(&message))
             }
@@ -180,6 +183,20 @@ impl Refusal {
                 error::statement_failed(self.code(), &message, query_id),
             ),
         }
+    }
+
+    /// An answer of the SQL API. 422 is its status for a statement that fails; of the others only
+    /// those occur that say something else and that no client repeats without end.
+    fn api_answer(&self, message: &str, query_id: &QueryId) -> (u16, Vec<u8>) {
+        if self.reason == Reason::UnknownPath {
+            return (404, api::not_found(message));
+        }
+        let is_late = matches!(
+            self.reason,
+            Reason::StatementTimeout | Reason::UpstreamTimeout
+        );
+        let status = if is_late { 408 } else { 422 };
+        (status, api::failed(self.code(), message, query_id))
     }
 
     /// Snowflake's code and SQLSTATE, from which a driver makes its exception class.
@@ -283,11 +300,17 @@ impl From<UpstreamError> for Refusal {
             UpstreamError::LoginRefused { .. } => Reason::UpstreamLogin,
             UpstreamError::RoleRefused { .. } => Reason::DeniedByPolicy,
             UpstreamError::ChunkExpired { .. } => Reason::ChunkUnknown,
+            UpstreamError::NoBearer { .. } | UpstreamError::BearerRefused { .. } => {
+                Reason::CredentialUnavailable
+            }
             UpstreamError::NotForwarded => Reason::Bug,
         };
         Self::new(reason, error.to_string())
     }
 }
+
+/// Where the SQL API begins.
+const STATEMENTS: &str = "/api/v2/statements";
 
 #[cfg(test)]
 mod tests {
@@ -304,7 +327,7 @@ mod tests {
             assert!(String::from_utf8(body).unwrap().contains(&code), "{code}");
         }
         check(DecodeError::UnknownPath, Asked::Statement, 404, "390400");
-        check(DecodeError::SqlApi, Asked::Unknown, 404, "390400");
+        check(DecodeError::SqlApi, Asked::Api, 404, "390404");
         check(DecodeError::RestApi, Asked::Unknown, 404, "390400");
         check(DecodeError::MonitorList, Asked::Statement, 404, "390400");
         check(DecodeError::InvalidQueryId, Asked::Statement, 404, "390400");

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::header::{
-    CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue,
+    CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LINK,
 };
 use hyper::{Response, StatusCode};
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
@@ -89,6 +89,14 @@ pub(super) fn masked(
             return binary(ResponseBody::Masked(body));
         }
         MaskedBody::Json(body) => json(200, body),
+        MaskedBody::Api { status, link, body } => {
+            let mut response = json(status, body);
+            // Of query ids and numbers: it always is one.
+            if let Some(link) = link.and_then(|link| HeaderValue::try_from(link).ok()) {
+                response.headers_mut().insert(LINK, link);
+            }
+            response
+        }
         MaskedBody::Chunk {
             stream,
             content_length,

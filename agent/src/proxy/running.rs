@@ -52,7 +52,9 @@ pub(super) async fn perform(
                 Refusal::new(Reason::LimitReached, text)
             })?)
         }
-        (Caller::Known(_), Operation::Result(id)) => services.state.running.by_query(id),
+        (Caller::Known(_), Operation::Result(id) | Operation::ApiResult { handle: id, .. }) => {
+            services.state.running.by_query(id)
+        }
         _ => None,
     };
     let work = perform::perform(

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::sync::watch;
 
+use super::api::Entrances;
 use super::connection::Connection;
 use super::hangup::Hangup;
 use super::hold::{self, Freezer, Holds};
@@ -28,7 +29,7 @@ use crate::kernel::{Flow, Flows, Kernel};
 use crate::mask::masks::Masker;
 use crate::policy;
 use crate::record::{self, Ending, Opening, Outcome, Recorder};
-use crate::session::{self, Chunks, Registry, Results, SessionId};
+use crate::session::{self, Chunks, Registry, Results, SessionId, Shapes};
 use crate::sql::Analyst;
 use crate::telemetry::ErrorChain;
 use crate::tls::{SnowflakeNames, Terminator};
@@ -80,6 +81,8 @@ pub struct State {
     pub(super) holds: Holds,
     pub(super) running: Running,
     pub(super) logins: Logins,
+    pub(super) entrances: Entrances,
+    pub(super) shapes: Shapes,
     pub(super) freezer: Freezer,
     /// Changes when what was judged before is to be judged again.
     pub(super) again: watch::Sender<u64>,
@@ -103,6 +106,8 @@ impl State {
             holds: Holds::default(),
             running: Running::default(),
             logins: Logins::default(),
+            entrances: Entrances::default(),
+            shapes: Shapes::default(),
             freezer,
             again: watch::Sender::new(0),
             driven: watch::Sender::new(0),

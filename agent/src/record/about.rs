@@ -201,7 +201,11 @@ impl Decided {
                     self.statement = Some(Statement::new(&query.text, of, &self.redactions));
                 }
             }
-            Operation::Result(id) | Operation::Monitor(id) | Operation::Abort(Abort::Query(id)) => {
+            Operation::Result(id)
+            | Operation::Monitor(id)
+            | Operation::Abort(Abort::Query(id))
+            | Operation::ApiResult { handle: id, .. }
+            | Operation::ApiCancel(id) => {
                 self.query = Some(id.as_str().to_owned());
             }
             Operation::Abort(Abort::Request(request)) => self.request = Some(request.0.clone()),

@@ -15,6 +15,7 @@ mod registry;
 mod requests;
 mod results;
 mod running;
+mod shapes;
 pub mod state;
 mod token;
 
@@ -25,5 +26,6 @@ pub use registry::{NewSession, OpenError, Registry, Session, SessionId, TokenErr
 pub use requests::{Admission, Requests, statement_digest};
 pub use results::{Judged, Owned, Place, Results, Terms};
 pub use running::{Running, RunningFull, Statement, lost};
+pub use shapes::Shapes;
 pub use state::State;
 pub use token::{Token, parse_authorization};

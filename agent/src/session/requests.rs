@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::snowflake::{Query, QueryId, RequestId};
+use crate::snowflake::{Query, QueryId, RequestId, Via};
 use crate::sql::SessionState;
 
 /// A driver retries its last statements, not its thousandth.
@@ -125,6 +125,18 @@ pub fn statement_digest(query: &Query) -> blake3::Hash {
     for (name, value) in &query.parameters {
         part(name.as_bytes());
         part(value.get().as_bytes());
+    }
+    match &query.via {
+        Via::Driver => {}
+        Via::Api(api) => {
+            part(b"api");
+            for name in [&api.database, &api.schema, &api.warehouse, &api.role] {
+                // Nothing is not the empty name.
+                part(&[u8::from(name.is_some())]);
+                part(name.as_deref().unwrap_or_default().as_bytes());
+            }
+            part(&api.seconds_max.unwrap_or_default().to_le_bytes());
+        }
     }
     hasher.finalize()
 }

@@ -169,6 +169,13 @@ impl<C, E: Clone> Running<C, E> {
         Some(Arc::clone(&entry.statement))
     }
 
+    /// The id by which its result will be asked for, once an answer has said it.
+    #[must_use]
+    pub fn query_of(&self, statement: &Statement<C, E>) -> Option<QueryId> {
+        let key = (statement.session, statement.request.clone());
+        self.lock().by_request.get(&key)?.query.clone()
+    }
+
     /// Forgets a statement whose last answer was seen.
     pub fn end(&self, statement: &Statement<C, E>) {
         let key = (statement.session, statement.request.clone());

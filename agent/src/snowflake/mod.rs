@@ -6,6 +6,7 @@
 //! [`renew`] write the answers that are ours.
 #![forbid(unsafe_code)]
 
+pub mod api;
 pub mod catalog;
 pub mod chunk;
 mod envelope;
@@ -26,5 +27,5 @@ pub mod settings;
 
 pub use envelope::AnswerError;
 pub use json::JsonError;
-pub use operation::{Abort, Login, Operation, Query, QueryId, RequestId};
+pub use operation::{Abort, Api, Login, Operation, Query, QueryId, RequestId, Via};
 pub use route::{DecodeError, decode};

@@ -63,6 +63,10 @@ pub enum Operation {
     Telemetry,
     /// `GET /sfc-results/<capability>/<n>`: one result chunk, fetched by us.
     Chunk { capability: String, index: u32 },
+    /// `GET /api/v2/statements/<handle>`, with `partition` of the result.
+    ApiResult { handle: QueryId, partition: u32 },
+    /// `POST /api/v2/statements/<handle>/cancel`.
+    ApiCancel(QueryId),
 }
 
 impl Operation {
@@ -73,6 +77,24 @@ impl Operation {
             Some(query)
         } else {
             None
+        }
+    }
+
+    /// Whether it came through the SQL API, and is answered in its form.
+    #[must_use]
+    pub const fn is_api(&self) -> bool {
+        match self {
+            Self::Query(query) => matches!(query.via, Via::Api(_)),
+            Self::ApiResult { .. } | Self::ApiCancel(_) => true,
+            Self::Login(_)
+            | Self::Renew
+            | Self::Heartbeat
+            | Self::Close
+            | Self::Result(_)
+            | Self::Abort(_)
+            | Self::Monitor(_)
+            | Self::Telemetry
+            | Self::Chunk { .. } => false,
         }
     }
 
@@ -90,6 +112,8 @@ impl Operation {
             Self::Monitor(_) => "monitor",
             Self::Telemetry => "telemetry",
             Self::Chunk { .. } => "chunk",
+            Self::ApiResult { .. } => "api_result",
+            Self::ApiCancel(_) => "api_cancel",
         }
     }
 }
@@ -133,6 +157,34 @@ pub struct Query {
     pub is_internal: bool,
     /// `retryCount` of the request, zero on the first try.
     pub retry_count: u32,
+    pub via: Via,
+}
+
+/// Which way a statement takes to Snowflake.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Via {
+    /// `POST /queries/v1/query-request`, in a session.
+    #[default]
+    Driver,
+    /// `POST /api/v2/statements`, without one.
+    Api(Api),
+}
+
+/// What takes the place of a session for a statement through the SQL API.
+///
+/// As the client sent it when it is decoded; as it will be sent when it is judged: every name is
+/// then told, and none is left to a default of the service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Api {
+    pub database: Option<String>,
+    pub schema: Option<String>,
+    pub warehouse: Option<String>,
+    pub role: Option<String>,
+    /// Whole seconds that the client gives the statement; none when it is zero.
+    pub seconds_max: Option<u64>,
+    /// The request id at Snowflake; empty until it is made. Not the client's: there it is known to
+    /// all who share the user, and stands for whatever was sent under it first.
+    pub request_key: String,
 }
 
 /// The request id alone: text and bindings are not for logs.
@@ -173,6 +225,7 @@ impl Query {
             query_context: None,
             is_internal: false,
             retry_count: 0,
+            via: Via::Driver,
         }
     }
 }

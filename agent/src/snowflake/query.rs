@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use super::json::{JsonError, Object};
-use super::operation::{Query, RequestId};
+use super::operation::{Query, RequestId, Via};
 use super::parameters;
 use super::route::DecodeError;
 use crate::http::CanonicalRequest;
@@ -30,11 +30,7 @@ pub(super) fn parse(request: &CanonicalRequest) -> Result<Query, DecodeError> {
             what: "`sqlText` is empty",
         });
     }
-    if text.len() > TEXT_BYTES_MAX {
-        return Err(DecodeError::Statement {
-            what: "the statement is longer than 4 MiB",
-        });
-    }
+    check_length(&text)?;
     let parameters = match body.object("parameters")? {
         None => Vec::new(),
         Some(object) => parameters::allowed(&object)?,
@@ -51,7 +47,17 @@ pub(super) fn parse(request: &CanonicalRequest) -> Result<Query, DecodeError> {
         query_context: query_context(&body)?,
         is_internal: body.bool("isInternal")?.unwrap_or(false),
         retry_count,
+        via: Via::Driver,
     })
+}
+
+pub(super) const fn check_length(text: &str) -> Result<(), DecodeError> {
+    if text.len() > TEXT_BYTES_MAX {
+        return Err(DecodeError::Statement {
+            what: "the statement is longer than 4 MiB",
+        });
+    }
+    Ok(())
 }
 
 /// Reads a request id: drivers send UUIDs.
@@ -94,7 +100,7 @@ fn check_key(key: &str, value: &RawValue) -> Result<(), DecodeError> {
 }
 
 /// Checks `bindings` down to its values and keeps it as it came.
-fn bindings(body: &Object<'_>) -> Result<Option<Box<RawValue>>, DecodeError> {
+pub(super) fn bindings(body: &Object<'_>) -> Result<Option<Box<RawValue>>, DecodeError> {
     let field = JsonError::Field("bindings");
     let Some(bindings) = body.object("bindings")? else {
         return Ok(None);

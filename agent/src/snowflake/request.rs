@@ -7,7 +7,7 @@ use serde::ser::{SerializeMap as _, Serializer};
 use serde_json::value::RawValue;
 
 use super::json;
-use super::operation::{Abort, Operation, Query};
+use super::operation::{Abort, Api, Operation, Query, Via};
 use crate::http::Method;
 
 /// What to send to the account host with the session token.
@@ -47,7 +47,22 @@ pub fn upstream_request(
     bounds: Bounds,
 ) -> Option<UpstreamRequest> {
     let request = match operation {
-        Operation::Query(query) => query_request(query, query_tag, bounds),
+        Operation::Query(query) => match &query.via {
+            Via::Driver => query_request(query, query_tag, bounds),
+            Via::Api(api) => api_request(query, api, query_tag, bounds),
+        },
+        Operation::ApiResult { handle, partition } => {
+            let path = format!("/api/v2/statements/{}", handle.as_str());
+            match partition {
+                0 => get(path, JSON),
+                number => get(format!("{path}?partition={number}"), JSON),
+            }
+        }
+        Operation::ApiCancel(handle) => post(
+            format!("/api/v2/statements/{}/cancel", handle.as_str()),
+            Vec::new(),
+            JSON,
+        ),
         Operation::Result(id) => get(format!("/queries/{}/result", id.as_str()), SNOWFLAKE),
         Operation::Monitor(id) => get(format!("/monitoring/queries/{}", id.as_str()), JSON),
         Operation::Abort(Abort::Query(id)) => post(
@@ -109,6 +124,81 @@ fn query_request(query: &Query, query_tag: &str, bounds: Bounds) -> UpstreamRequ
     )
 }
 
+/// `nullable` stays at its default: a null that comes as the text `null` could not be told from it.
+fn api_request(query: &Query, api: &Api, query_tag: &str, bounds: Bounds) -> UpstreamRequest {
+    let mut pairs = vec![("requestId", api.request_key.as_str())];
+    if query.asynchronous {
+        pairs.push(("async", "true"));
+    }
+    if query.retry_count > 0 {
+        pairs.push(("retry", "true"));
+    }
+    let timeout = match (api.seconds_max, bounds.seconds_max) {
+        (Some(own), Some(ours)) => Some(own.min(ours)),
+        (own, ours) => own.or(ours),
+    };
+    let body = json::write(&ApiBody {
+        statement: &query.text,
+        timeout,
+        database: api.database.as_deref(),
+        schema: api.schema.as_deref(),
+        warehouse: api.warehouse.as_deref(),
+        role: api.role.as_deref(),
+        bindings: query.bindings.as_deref(),
+        parameters: ApiParameters(Parameters {
+            own: &query.parameters,
+            query_tag,
+            // What a statement may take is `timeout` here.
+            bounds: Bounds {
+                seconds_max: None,
+                ..bounds
+            },
+        }),
+    });
+    let path = format!("/api/v2/statements?{}", encode(&pairs));
+    post(path, body, JSON)
+}
+
+#[derive(Serialize)]
+struct ApiBody<'a> {
+    statement: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timeout: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schema: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warehouse: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bindings: Option<&'a RawValue>,
+    parameters: ApiParameters<'a>,
+}
+
+/// The SQL API takes the values of parameters as strings.
+struct ApiParameters<'a>(Parameters<'a>);
+
+impl Serialize for ApiParameters<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (name, value) in self.0.entries() {
+            let value = value.get();
+            // A string stays the string that it is; a number or a flag is put in quotes.
+            match serde_json::from_str::<String>(value) {
+                Ok(text) => map.serialize_entry(name, &text)?,
+                Err(_) => map.serialize_entry(name, value)?,
+            }
+        }
+        for (name, value) in self.0.ours() {
+            map.serialize_entry(name, &value.to_string())?;
+        }
+        map.serialize_entry(QUERY_TAG, self.0.query_tag)?;
+        map.end()
+    }
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct QueryBody<'a> {
@@ -148,30 +238,37 @@ impl Parameters<'_> {
     }
 }
 
-impl Serialize for Parameters<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+impl<'a> Parameters<'a> {
+    /// Our bounds that hold, with the value to send.
+    fn ours(&self) -> Vec<(&'static str, u64)> {
         // One row more than may pass: that it is there tells a result that is too large from one
         // that just fits.
         let rows = self.bounds.rows_max.map(|rows| rows.saturating_add(1));
-        let ours = [
-            (ROWS_PER_RESULTSET, self.bounded(ROWS_PER_RESULTSET, rows)),
-            (
-                STATEMENT_TIMEOUT,
-                self.bounded(STATEMENT_TIMEOUT, self.bounds.seconds_max),
-            ),
-        ];
-        let is_ours = |name: &str| {
-            let bounded = |(ours, value): &(&str, Option<u64>)| *ours == name && value.is_some();
-            name == QUERY_TAG || ours.iter().any(bounded)
-        };
+        let seconds = self.bounds.seconds_max;
+        [(ROWS_PER_RESULTSET, rows), (STATEMENT_TIMEOUT, seconds)]
+            .into_iter()
+            .filter_map(|(name, ours)| Some((name, self.bounded(name, ours)?)))
+            .collect()
+    }
+
+    /// The client's own, without those that ours take the place of.
+    fn entries(&self) -> impl Iterator<Item = (&'a str, &'a RawValue)> {
+        let ours = self.ours();
+        self.own
+            .iter()
+            .filter(move |(name, _)| name != QUERY_TAG && ours.iter().all(|(ours, _)| ours != name))
+            .map(|(name, value)| (name.as_str(), &**value))
+    }
+}
+
+impl Serialize for Parameters<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        for (name, value) in self.own.iter().filter(|(name, _)| !is_ours(name)) {
+        for (name, value) in self.entries() {
             map.serialize_entry(name, value)?;
         }
-        for (name, value) in ours {
-            if let Some(value) = value {
-                map.serialize_entry(name, &value)?;
-            }
+        for (name, value) in self.ours() {
+            map.serialize_entry(name, &value)?;
         }
         map.serialize_entry(QUERY_TAG, self.query_tag)?;
         map.end()
@@ -185,7 +282,8 @@ const STATEMENT_TIMEOUT: &str = "STATEMENT_TIMEOUT_IN_SECONDS";
 pub(super) const QUERY_TAG: &str = "QUERY_TAG";
 
 /// A request id that follows from another: an abort that is sent twice is the same abort.
-fn derived_id(purpose: &str, request_id: &str) -> String {
+#[must_use]
+pub fn derived_id(purpose: &str, request_id: &str) -> String {
     let digest = blake3::Hasher::new_derive_key("snowfence derived request id")
         .update(purpose.as_bytes())
         .update(&[0])

@@ -83,6 +83,16 @@ pub enum UpstreamError {
     ChunkExpired { host: String, status: u16 },
     #[error("the address of a result chunk is not an https address that can be fetched")]
     ChunkAddress,
+    #[error(
+        "credential `{credential}` has nothing that Snowflake's SQL API takes: give it a key pair, a \
+         programmatic access token or an OAuth client, or use a driver"
+    )]
+    NoBearer { credential: String },
+    #[error(
+        "Snowflake's SQL API did not accept credential `{credential}` (HTTP status {status}): its \
+         operator finds the cause in Snowflake's login history"
+    )]
+    BearerRefused { credential: String, status: u16 },
     #[error("the operation has no request of its own at the upstream")]
     NotForwarded,
     #[error("the exchange with `{host}` was cut off because the daemon stops")]
@@ -107,6 +117,8 @@ impl UpstreamError {
             | Self::RoleRefused { .. }
             | Self::ChunkExpired { .. }
             | Self::ChunkAddress
+            | Self::NoBearer { .. }
+            | Self::BearerRefused { .. }
             | Self::NotForwarded
             | Self::Stopped { .. } => false,
         }
@@ -132,6 +144,8 @@ impl UpstreamError {
             Self::RoleRefused { .. } => "role_refused",
             Self::ChunkExpired { .. } => "chunk_expired",
             Self::ChunkAddress => "chunk_address",
+            Self::NoBearer { .. } => "no_bearer",
+            Self::BearerRefused { .. } => "bearer_refused",
             Self::NotForwarded => "not_forwarded",
             Self::Stopped { .. } => "stopped",
         }

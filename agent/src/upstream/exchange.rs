@@ -124,6 +124,12 @@ pub(super) struct Received {
     pub(super) sticky: Option<HeaderValue>,
 }
 
+/// A whole answer that says by its status what it is.
+pub(super) struct Told {
+    pub(super) status: u16,
+    pub(super) body: Vec<u8>,
+}
+
 /// Sends messages over pooled connections; cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Exchange {
@@ -152,6 +158,42 @@ impl Exchange {
                 (outcome, _) => return outcome,
             }
         }
+    }
+
+    /// Sends a message and reads the answer of every status that is not the front end's own, again if
+    /// need be.
+    pub(super) async fn told(
+        &self,
+        endpoint: &Endpoint,
+        mut message: impl FnMut(u32) -> Result<Message, UpstreamError> + Send,
+    ) -> Result<Told, UpstreamError> {
+        let mut tries = 0;
+        let mut waits = BACKOFF.into_iter();
+        loop {
+            let outcome = self.told_once(endpoint, &message(tries)?).await;
+            tries += 1;
+            match (outcome, waits.next()) {
+                (Err(error), Some(wait)) if error.is_transient() => self.pause(wait).await,
+                (outcome, _) => return outcome,
+            }
+        }
+    }
+
+    async fn told_once(
+        &self,
+        endpoint: &Endpoint,
+        message: &Message,
+    ) -> Result<Told, UpstreamError> {
+        let answer = self.head(endpoint, message).await?;
+        let status = answer.status.as_u16();
+        if !matches!(status, 200 | 202 | 400 | 404 | 408 | 422 | 429) {
+            return Err(refused(&endpoint.host, answer.status));
+        }
+        let body = body::collect(&answer.headers, answer.body, self.response_body_bytes_max)
+            .await
+            .map_err(|source| UpstreamError::from_body(&endpoint.host, source))?;
+        self.pool.give_back(endpoint.clone(), answer.sender);
+        Ok(Told { status, body })
     }
 
     /// Sends a message once and reads the whole answer.

@@ -6,6 +6,7 @@
 //! keep their request id.
 #![forbid(unsafe_code)]
 
+mod api;
 mod body;
 mod connect;
 mod error;

@@ -281,7 +281,7 @@ impl Upstream {
 }
 
 /// A permit's limits in the upstream's terms. A timeout is rounded up: ours comes after it.
-fn bounds(limits: policy::Limits) -> Bounds {
+pub(super) fn bounds(limits: policy::Limits) -> Bounds {
     Bounds {
         rows_max: limits.max_rows,
         seconds_max: limits

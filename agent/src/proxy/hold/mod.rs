@@ -37,7 +37,7 @@ use crate::mask::{self, Masked};
 use crate::policy::{self, Denial};
 use crate::session::{self, Cancelled, NewHold, Terms, Told, statement_digest};
 use crate::snowflake::progress::{self, Standing};
-use crate::snowflake::{Abort, Operation, Query, QueryId};
+use crate::snowflake::{Abort, Operation, Query, QueryId, Via, api};
 use crate::telemetry::ErrorChain;
 
 pub(super) use case::Case;
@@ -49,13 +49,14 @@ pub(super) use names::translate;
 pub(super) type Held = session::Held<Masked, Refusal>;
 pub(super) type Holds = session::Holds<Masked, Refusal>;
 
-/// Whether a client can be made to wait by answers in progress.
+/// Whether a client can be made to wait by answers in progress. Every client of the SQL API can: the
+/// status 202 is part of it.
 ///
 /// The Rust crate `snowflake-api` cannot: it does not know them. Everyone else, known or not, is
 /// taken to be able to, because a driver that is not would fail on Snowflake's own ones too.
 pub(super) fn can_wait(request: &CanonicalRequest) -> bool {
     let agent = request.header("user-agent").unwrap_or_default();
-    !agent.starts_with("Rust/")
+    !agent.starts_with("Rust/") || request.path.starts_with("/api/")
 }
 
 /// Answers a statement that people must decide about.
@@ -88,11 +89,13 @@ pub(super) async fn wait(
     if !can_wait {
         return Box::pin(without_waiting(case, hold, exchange)).await;
     }
+    let api = matches!(query.via, Via::Api(_));
     let new = NewHold {
         id: QueryId::of_entry(exchange.number()),
         session: session.id,
         request: query.request_id.clone(),
         asynchronous: query.asynchronous,
+        api,
         workload: connection.principal.workload.name.clone(),
     };
     let now = Instant::now();
@@ -152,9 +155,11 @@ pub(super) fn of(caller: &Caller, services: &Services, operation: &Operation) ->
     let holds = &services.state.holds;
     match operation {
         Operation::Query(query) => holds.by_request(session.id, &query.request_id),
-        Operation::Result(id) | Operation::Monitor(id) | Operation::Abort(Abort::Query(id)) => {
-            holds.by_id(id)
-        }
+        Operation::Result(id)
+        | Operation::Monitor(id)
+        | Operation::Abort(Abort::Query(id))
+        | Operation::ApiResult { handle: id, .. }
+        | Operation::ApiCancel(id) => holds.by_id(id),
         Operation::Abort(Abort::Request(request)) => {
             let held = holds.by_request(session.id, request);
             // The upstream knows it by the same request id.
@@ -177,11 +182,18 @@ pub(super) async fn attend(
     exchange: &mut Exchange,
 ) -> Result<Masked, Refusal> {
     exchange.shown_as(held.id.clone());
+    // Its first answer is in the form of the way that it came.
+    if held.api != operation.is_api() {
+        return Err(words::other_way(held.api));
+    }
     match operation {
         Operation::Monitor(_) => Ok(mask::ours(monitored(held))),
-        Operation::Abort(_) => Box::pin(cancel(services, held)).await,
+        Operation::Abort(_) | Operation::ApiCancel(_) => Box::pin(cancel(services, held)).await,
+        // Until the first answer was fetched there is no other.
+        Operation::ApiResult { partition: 1.., .. } => Ok(in_progress(held)),
         Operation::Query(query) => poll(services, held, is_detached(query)).await,
         Operation::Result(_)
+        | Operation::ApiResult { partition: 0, .. }
         | Operation::Login(_)
         | Operation::Renew
         | Operation::Heartbeat
@@ -228,6 +240,9 @@ async fn poll(services: &Services, held: &Arc<Held>, is_detached: bool) -> Resul
 
 fn in_progress(held: &Held) -> Masked {
     let hint = words::hint(held.ask().as_ref());
+    if held.api {
+        return mask::ours_api(202, api::in_progress(&held.id, &hint));
+    }
     mask::ours(progress::in_progress(&held.id, held.asynchronous, &hint))
 }
 
@@ -242,8 +257,12 @@ fn monitored(held: &Held) -> Vec<u8> {
 }
 
 async fn cancel(services: &Arc<Services>, held: &Arc<Held>) -> Result<Masked, Refusal> {
+    let done = || match held.api {
+        true => mask::ours_api(200, api::cancelled(&held.id)),
+        false => mask::ours(crate::snowflake::error::done()),
+    };
     match held.cancel(words::cancelled()) {
-        Cancelled::Ended => Ok(mask::ours(crate::snowflake::error::done())),
+        Cancelled::Ended => Ok(done()),
         Cancelled::Sent => {
             let session = services.sessions.by_id(held.session);
             let running = services
@@ -256,7 +275,7 @@ async fn cancel(services: &Arc<Services>, held: &Arc<Held>) -> Result<Masked, Re
                 return Err(words::not_executing());
             };
             Box::pin(judge::abort(services, &statement)).await?;
-            Ok(mask::ours(crate::snowflake::error::done()))
+            Ok(done())
         }
         Cancelled::NotExecuting => Err(words::not_executing()),
     }

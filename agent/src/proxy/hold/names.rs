@@ -44,6 +44,16 @@ pub(in crate::proxy) fn translate(
         Operation::Result(id) => Operation::Result(translated(id)),
         Operation::Monitor(id) => Operation::Monitor(translated(id)),
         Operation::Abort(Abort::Query(id)) => Operation::Abort(Abort::Query(translated(id))),
+        Operation::ApiResult { handle, partition }
+            if partition == 0 && held(&handle).is_some_and(|held| held.has_answer()) =>
+        {
+            Operation::ApiResult { handle, partition }
+        }
+        Operation::ApiResult { handle, partition } => Operation::ApiResult {
+            handle: translated(handle),
+            partition,
+        },
+        Operation::ApiCancel(handle) => Operation::ApiCancel(translated(handle)),
         Operation::Query(mut query) => {
             rename_all(&mut query.text, known).map_err(|id| words::names_waiting(id.as_str()))?;
             Operation::Query(query)

@@ -92,6 +92,14 @@ pub(super) fn not_executing() -> Refusal {
     )
 }
 
+pub(super) fn other_way(api: bool) -> Refusal {
+    let text = match api {
+        true => "the statement was sent through the SQL API; ask for it there",
+        false => "the statement was sent by a driver; ask for it through a driver",
+    };
+    Refusal::new(Reason::ForeignQuery, text)
+}
+
 pub(super) fn session_closed() -> Refusal {
     Refusal::new(Reason::Cancelled, "the session was closed while it waited")
 }

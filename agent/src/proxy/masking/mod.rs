@@ -99,7 +99,9 @@ pub(super) fn about(
             | Operation::Heartbeat
             | Operation::Close
             | Operation::Telemetry
-            | Operation::Chunk { .. },
+            | Operation::Chunk { .. }
+            | Operation::ApiResult { .. }
+            | Operation::ApiCancel(_),
             _,
         ) => terms.clone(),
     }

@@ -22,6 +22,8 @@ pub struct Held<A, E> {
     pub session: SessionId,
     pub request: RequestId,
     pub asynchronous: bool,
+    /// It came through the SQL API, and is asked for there.
+    pub api: bool,
     /// For people: whose it is.
     pub workload: String,
     pub since: Instant,
@@ -87,6 +89,7 @@ impl<A, E: Clone> Held<A, E> {
             session: new.session,
             request: new.request,
             asynchronous: new.asynchronous,
+            api: new.api,
             workload: new.workload,
             since: now,
             state: Mutex::new(State {

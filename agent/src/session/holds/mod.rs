@@ -37,6 +37,8 @@ pub struct NewHold {
     pub session: SessionId,
     pub request: RequestId,
     pub asynchronous: bool,
+    /// It came through the SQL API, and is asked for there.
+    pub api: bool,
     pub workload: String,
 }
 

@@ -34,6 +34,7 @@ fn new(number: u64, session: SessionId, asynchronous: bool) -> NewHold {
         session,
         request: RequestId(format!("r{number}")),
         asynchronous,
+        api: false,
         workload: "agent".to_owned(),
     }
 }

@@ -49,10 +49,29 @@ pub struct Session<U> {
     /// Snowflake's id of the session, which drivers put into statements of their own.
     pub snowflake_id: u64,
     /// The statements of the session by request id.
-    pub requests: Requests,
+    pub requests: Arc<Requests>,
     /// What names mean in the session.
     pub state: Arc<State>,
     pub upstream: U,
+}
+
+impl<U: Clone> Session<U> {
+    /// The session as one statement sees it that brings its own state along and leaves none behind:
+    /// nothing that it changes is there for the next one.
+    #[must_use]
+    pub fn for_statement(&self, state: SessionState) -> Self {
+        Self {
+            id: self.id,
+            key: self.key.clone(),
+            account: self.account.clone(),
+            credential: self.credential.clone(),
+            client: self.client.clone(),
+            snowflake_id: self.snowflake_id,
+            requests: Arc::clone(&self.requests),
+            state: State::new(state),
+            upstream: self.upstream.clone(),
+        }
+    }
 }
 
 /// What a session is made of.
@@ -232,7 +251,7 @@ impl<U> Registry<U> {
             credential: new.credential,
             client: new.client,
             snowflake_id: new.snowflake_id,
-            requests: Requests::default(),
+            requests: Arc::default(),
             state: State::new(new.state),
             upstream: new.upstream,
         });

@@ -54,7 +54,7 @@ fn keep(
 
 /// True if an unknown key can be passed on: too small to carry a row, and no driver can take it for
 /// a key that carries rows. Some decoders ignore case.
-fn harmless(key: &str, value: &str) -> bool {
+pub(super) fn harmless(key: &str, value: &str) -> bool {
     if value == "null" {
         return true;
     }

@@ -4,6 +4,7 @@
 //! and `chunks`; a key that is not known and could hold rows refuses the answer, because the mask
 //! would not see them. Values that stay are passed on as the bytes that came.
 
+pub mod api;
 mod keys;
 mod rows;
 pub(in crate::snowflake) mod texts;
@@ -52,6 +53,8 @@ pub struct Admitted {
     envelope: Vec<(String, Bytes)>,
     /// `None` when `data` is no object and is written as `null`.
     data: Option<Vec<(String, Bytes)>>,
+    /// It is an answer of the SQL API, and is written as one.
+    api: Option<api::Frame>,
 }
 
 impl fmt::Debug for Admitted {
@@ -146,6 +149,7 @@ pub fn admit(body: &Bytes, asked: Asked<'_>) -> Result<Admitted, ResultError> {
         whole: None,
         envelope: envelope_entries(&envelope, body)?,
         data: None,
+        api: None,
     };
     let data = envelope.object.object("data")?;
     if !envelope.success {
@@ -186,6 +190,9 @@ impl Admitted {
     /// The rows in the answer itself; those in chunks are counted when they are fetched.
     #[must_use]
     pub fn inline_rows(&self) -> u64 {
+        if let Some(frame) = &self.api {
+            return frame.inline_rows();
+        }
         let in_chunks = self.chunks.as_ref().map_or(0, |chunks| chunks.rows);
         self.rows.unwrap_or(0).saturating_sub(in_chunks)
     }
@@ -211,6 +218,10 @@ impl Admitted {
 
     /// Calls the answered query by the id that its client knows it by.
     pub fn call(&mut self, id: &QueryId) -> Result<(), ResultError> {
+        if let Some(frame) = &mut self.api {
+            frame.call(id);
+            return Ok(());
+        }
         let Some(data) = &mut self.data else {
             return Ok(());
         };
@@ -228,6 +239,9 @@ impl Admitted {
 
     /// Writes the client's answer.
     pub fn render(self, capability: Option<&Capability<'_>>) -> Result<Bytes, ResultError> {
+        if let Some(frame) = &self.api {
+            return Ok(frame.render(self.envelope, self.data.as_deref()));
+        }
         if let Some(whole) = self.whole {
             return Ok(whole);
         }

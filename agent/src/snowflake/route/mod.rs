@@ -2,7 +2,7 @@
 
 use super::json::{JsonError, Object};
 use super::operation::{Abort, Operation, QueryId};
-use super::{login, query};
+use super::{api, login, query};
 use crate::http::{CanonicalRequest, Method};
 
 /// Why a request is no operation.
@@ -10,7 +10,10 @@ use crate::http::{CanonicalRequest, Method};
 pub enum DecodeError {
     #[error("no such method and path")]
     UnknownPath,
-    #[error("the SQL API is not supported: use a driver")]
+    #[error(
+        "the SQL API is `POST /api/v2/statements`, `GET /api/v2/statements/<handle>` and \
+         `POST /api/v2/statements/<handle>/cancel`, and nothing else"
+    )]
     SqlApi,
     #[error("the REST API is not supported: use SQL through a driver")]
     RestApi,
@@ -71,13 +74,16 @@ pub fn decode(request: &CanonicalRequest) -> Result<Operation, DecodeError> {
             Operation::Telemetry
         }
         (Get, ["sfc-results", capability, index]) => chunk(capability, index)?,
+        (Post, ["api", "v2", "statements"]) => Operation::Query(Box::new(api::statement(request)?)),
+        (Get, ["api", "v2", "statements", handle]) => api::result(handle, request)?,
+        (Post, ["api", "v2", "statements", handle, "cancel"]) => api::cancel(handle, request)?,
         (_, ["api", "v2", "statements", ..]) => return Err(DecodeError::SqlApi),
         (_, ["api", ..]) => return Err(DecodeError::RestApi),
         _ => return Err(DecodeError::UnknownPath),
     })
 }
 
-fn query_id(text: &str) -> Result<QueryId, DecodeError> {
+pub(super) fn query_id(text: &str) -> Result<QueryId, DecodeError> {
     QueryId::parse(text).ok_or(DecodeError::InvalidQueryId)
 }
 

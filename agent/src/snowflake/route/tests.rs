@@ -67,7 +67,7 @@ fn every_path_of_the_protocol_and_no_other_is_an_operation() {
     check(Get, "/sfc-results/ab/+1", "UnknownPath");
     check(Get, "/sfc-results/ab/4294967296", "UnknownPath");
     check(Get, "/sfc-results/a.b/1", "UnknownPath");
-    check(Post, "/api/v2/statements", "SqlApi");
+    check(Post, "/api/v2/statements", r#"Field("statement")"#);
     check(Get, "/api/v2/statements/x/cancel", "SqlApi");
     check(Get, "/api/v2/databases", "RestApi");
     check(Post, "/api/v2/cortex/inference:complete", "RestApi");
