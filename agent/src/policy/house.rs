@@ -100,3 +100,22 @@ fn permit(
         Verdict::Hold(_) | Verdict::Deny(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_operator_wants_to_know_is_bounded_and_has_its_own_name() {
+        let policies = PolicySet::parse(&[]).unwrap();
+        let own = [ObjectName::parse("gov.tags.level").unwrap()];
+        let permit = tags(&policies, &own, RequestId("r".to_owned())).unwrap();
+        assert_eq!(permit.policies(), [LABELS]);
+        assert_eq!(permit.limits().max_rows, Some(100_000));
+        assert_eq!(permit.limits().timeout, Some(TAGS_TIMEOUT));
+        let query = permit.operation().query().unwrap();
+        assert!(query.text.contains("TAG_NAME = 'LEVEL'"), "{}", query.text);
+        let chunk = tags_chunk(&policies, 3).unwrap();
+        assert_eq!(chunk.policies(), [LABELS]);
+    }
+}

@@ -120,7 +120,7 @@ impl Errand {
         };
         let policies = self.services.policies.snapshot();
         let permit = house::tags_login(&policies, login);
-        let (recorded, exchange) = self.decide(permit).await?;
+        let (recorded, exchange) = Box::pin(self.decide(permit)).await?;
         let target = Target {
             host: self.host.clone(),
             address: None,
@@ -158,7 +158,7 @@ impl Errand {
         let policies = self.services.policies.snapshot();
         let mut permit = house::tags(&policies, &wanted.tags, RequestId(request_id));
         loop {
-            let (recorded, mut exchange) = self.decide(permit).await?;
+            let (recorded, mut exchange) = Box::pin(self.decide(permit)).await?;
             let tag = self.query_tag(&recorded);
             let sending = self.services.upstream.send(recorded, session, &tag);
             let sent = Box::pin(sending).await.map_err(Refusal::from);
@@ -192,7 +192,7 @@ impl Errand {
         let policies = self.services.policies.snapshot();
         for (index, url) in (0_u32..).zip(&chunks.urls) {
             let permit = house::tags_chunk(&policies, index);
-            let (recorded, mut exchange) = self.decide(permit).await?;
+            let (recorded, mut exchange) = Box::pin(self.decide(permit)).await?;
             let left = BYTES_MAX.saturating_sub(bytes);
             let fetching = self.services.upstream.fetch_chunk(recorded, url, &headers);
             let read = read_chunk(Box::pin(fetching).await, left).await;

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
+use super::labels::PATIENCE as IMPORT_PATIENCE;
 use super::shapes::{Failure, NewExtension, NewRevocation, NewVote};
 use super::{ImportedLabels, Me, NewLabels, NewRoleAsk, NewRoleGrant, Offer};
 use crate::access::{Ask, AskId, Grant, GrantId};
@@ -18,8 +19,6 @@ use crate::local::client::exchange;
 
 /// The desk answers in milliseconds; a user directory behind a network may take seconds.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// Longer than the daemon's own patience with Snowflake: a login, the statement and a logout.
-pub(super) const IMPORT_PATIENCE: Duration = Duration::from_secs(420);
 
 /// Why something is not done.
 #[derive(Debug, Error)]

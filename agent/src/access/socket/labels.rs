@@ -3,6 +3,7 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -14,6 +15,8 @@ use super::shapes::{ImportedLabels, NewLabels};
 use crate::mask::labels::import::Tags;
 use crate::sql::ObjectName;
 
+/// Longer than the daemon's own with Snowflake: for a login, the statement and a logout.
+pub(super) const PATIENCE: Duration = Duration::from_secs(420);
 /// Each is a condition of the statement.
 const TAGS_MAX: usize = 32;
 

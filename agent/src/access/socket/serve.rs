@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use super::Counter;
-use super::client::IMPORT_PATIENCE;
+use super::labels;
 use super::routes;
 use crate::identity::{self, Peer};
 use crate::local::{BindError, Open, Socket};
@@ -24,7 +24,7 @@ use crate::shutdown::Shutdown;
 use crate::telemetry::ErrorChain;
 
 /// For one request and its answer: an import of labels takes the longest.
-const CONNECTION_LIFETIME: Duration = IMPORT_PATIENCE;
+const CONNECTION_LIFETIME: Duration = labels::PATIENCE;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 /// hyper's least is 8 KiB; a request here has a few headers.
 const BUFFER_BYTES_MAX: usize = 16 << 10;
