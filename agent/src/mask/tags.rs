@@ -22,7 +22,7 @@ pub fn answer(unmasked: Unmasked) -> Result<Answer, MaskError> {
 /// Reads a chunk of its result, and tells how many bytes it had unpacked.
 ///
 /// # Errors
-/// It is none, it ends early, or it has more than `bytes_max`.
+/// It is none, it ends early, or it has more than `bytes_max` ([`RowsError::TooLarge`]).
 pub async fn chunk(unmasked: Unmasked, bytes_max: usize) -> Result<(Vec<Row>, usize), MaskError> {
     let (_status, UnmaskedBody::Chunk { mut stream, .. }) = unmasked.open(&Key::new()) else {
         return Err(MaskError::Kind);
@@ -55,7 +55,7 @@ fn unpacked(packed: Vec<u8>, bytes_max: usize) -> Result<Vec<u8>, RowsError> {
 
 fn append(text: &mut Vec<u8>, piece: &[u8], bytes_max: usize) -> Result<(), RowsError> {
     if text.len().saturating_add(piece.len()) > bytes_max {
-        return Err(RowsError::Malformed("there is more than may be read"));
+        return Err(RowsError::TooLarge(bytes_max));
     }
     text.extend_from_slice(piece);
     Ok(())
@@ -81,7 +81,7 @@ mod tests {
         let text = vec![b'x'; 1000];
         assert_eq!(unpacked(text.clone(), 1000), Ok(text.clone()));
         assert_eq!(unpacked(packed(&text), 1000), Ok(text.clone()));
-        unpacked(packed(&text), 999).unwrap_err();
+        assert_eq!(unpacked(packed(&text), 999), Err(RowsError::TooLarge(999)));
         let mut cut = packed(&text);
         cut.pop();
         assert_eq!(unpacked(cut, 1000), Err(RowsError::Gzip));

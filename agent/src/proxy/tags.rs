@@ -19,6 +19,7 @@ use crate::access::socket::TagsWanted;
 use crate::config::{Account, Credential};
 use crate::mask;
 use crate::mask::labels::import::{Header, RowsError, Tags};
+use crate::mask::{MaskError, rows};
 use crate::policy::{Permit, house};
 use crate::record::Recorded;
 use crate::snowflake::chunk::ChunkSet;
@@ -263,7 +264,12 @@ async fn read_chunk(
     bytes_max: usize,
 ) -> Result<(Vec<Row>, usize), Refusal> {
     let read = mask::tags::chunk(fetched?, bytes_max).await;
-    read.map_err(|error| malformed(&ErrorChain(&error).to_string()))
+    read.map_err(|error| {
+        if matches!(error, MaskError::Rows(rows::RowsError::TooLarge(_))) {
+            return too_many();
+        }
+        malformed(&ErrorChain(&error).to_string())
+    })
 }
 
 /// Keeps what rows say.
@@ -281,8 +287,9 @@ fn take(found: &mut Tags, header: &Header, rows: &[Row]) -> Result<(), Refusal> 
 
 fn too_many() -> Refusal {
     let message = format!(
-        "the account has more than {ROWS_MAX} tags on its objects; export the rows of `snowfence \
-         labels import --query` and import them with `--from`"
+        "the account has more than {ROWS_MAX} tags on its objects, or they are larger than {} MiB; \
+         export the rows of `snowfence labels import --query` and import them with `--from`",
+        BYTES_MAX >> 20
     );
     Refusal::new(Reason::ResultTooLarge, message)
 }
