@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use crate::access::Desk;
 use crate::access::notify::{self, Notifier, NotifyError};
-use crate::access::socket::{self, Counter};
+use crate::access::socket::{self, Counter, Reading};
 use crate::admin::{self, Admin};
 use crate::catalog::Catalog;
 use crate::config::Config;
@@ -27,7 +27,7 @@ use crate::kernel::metrics::KernelMetrics;
 use crate::mask::key::MasterKey;
 use crate::mask::masks::Masker;
 use crate::policy;
-use crate::proxy::{self, Listeners, Services};
+use crate::proxy::{self, Listeners, Refusal, Services};
 use crate::record::Recorder;
 use crate::session::{Chunks, Registry, Results};
 use crate::shutdown::{self, Shutdown};
@@ -238,7 +238,12 @@ fn open_notifier(config: &Config, registry: &prometheus::Registry) -> Result<Not
 fn count(services: &Arc<Services>) -> Result<Arc<Counter>> {
     let policies = Arc::clone(services);
     let policies = Arc::new(move || policies.policies.snapshot());
-    let counter = Counter::new(&services.config, services.desk.clone(), policies);
+    let reader = Arc::clone(services);
+    let read_tags = Arc::new(move |wanted| -> Reading {
+        let reading = proxy::read_tags(Arc::clone(&reader), wanted);
+        Box::pin(async move { reading.await.map_err(Refusal::into_message) })
+    });
+    let counter = Counter::new(&services.config, services.desk.clone(), policies, read_tags);
     Ok(Arc::new(counter.context("reading the workloads")?))
 }
 

@@ -22,6 +22,8 @@ mod hello;
 #[cfg(test)]
 mod holds;
 #[cfg(test)]
+mod imported;
+#[cfg(test)]
 mod judged;
 #[cfg(test)]
 mod killed;

@@ -39,6 +39,15 @@ MISSING = re.compile(r"Table with name (\S+) does not exist")
 SHOW_PARAMETERS = re.compile(r"\s*show\s+parameters\s+in\s+session\s*;?\s*$", re.I)
 # What decides about names, as a session of Snowflake's begins.
 NAMING = {"SEARCH_PATH": "$current, $public", "QUOTED_IDENTIFIERS_IGNORE_CASE": False}
+ORDER_BY_ALL = re.compile(r"\border\s+by\s+all\s*;?\s*$", re.I)
+ACCOUNT_USAGE = re.compile(r"\bsnowflake\s*\.\s*account_usage\b", re.I)
+# The roles that may read the views there; others are told that there is no such schema.
+GOVERNORS = ("ACCOUNTADMIN", "GOVERNOR")
+NO_ACCOUNT_USAGE = (
+    "002003",
+    "02000",
+    "SQL compilation error:\nSchema 'SNOWFLAKE.ACCOUNT_USAGE' does not exist or not authorized.",
+)
 CANCEL_ALL = re.compile(r"\s*select\s+system\$cancel_all_queries\s*\(", re.I)
 
 
@@ -200,6 +209,13 @@ class Connection:
 
     def _fill_in(self, sql: str, cancelled: threading.Event, wait: bool = True) -> str:
         """Puts in the values of functions that only the server knows, and waits where asked to."""
+        # Without a role it is the seed.
+        if ACCOUNT_USAGE.search(sql) and self.facts.get("role", GOVERNORS[0]) not in GOVERNORS:
+            raise SqlError(*NO_ACCOUNT_USAGE)
+        if ORDER_BY_ALL.search(sql):
+            sql = ORDER_BY_ALL.sub("", sql)
+            places = range(1, len(parse_one(sql).selects) + 1)
+            sql = f"{sql} ORDER BY {', '.join(map(str, places))}"
         lowered = sql.lower()
         if "system$wait" in lowered:
             for seconds in WAIT.findall(sql):

@@ -83,7 +83,7 @@ enum Command {
     /// Checks, tests, explains and suggests policies; needs no daemon.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
-    /// Checks and explains labels, and shows what they find and mask; needs no daemon.
+    /// Checks, explains and imports labels, and shows what they find and mask.
     #[command(subcommand)]
     Labels(labels::LabelsCommand),
     /// Ends enforcement, which outlives the daemon.

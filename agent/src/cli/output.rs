@@ -163,6 +163,12 @@ fn width(cell: &str) -> usize {
         .count()
 }
 
+/// Tells a person on standard error what is not for the file that the output goes to.
+pub(super) fn remark(text: &str) {
+    // Whoever closed it does not want to know.
+    drop(writeln!(io::stderr(), "{text}"));
+}
+
 /// Tells on standard error why a command failed.
 pub(super) fn complain(error: &anyhow::Error) {
     // Nobody is left to tell if standard error is closed.

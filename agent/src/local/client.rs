@@ -12,8 +12,8 @@ use thiserror::Error;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-/// Thousands of counters, and hundreds of asks, fit.
-const ANSWER_BYTES_MAX: usize = 4 << 20;
+/// Thousands of counters, hundreds of asks, and the labels of a hundred thousand columns fit.
+const ANSWER_BYTES_MAX: usize = 64 << 20;
 
 /// Why the daemon could not be asked.
 #[derive(Debug, Error)]

@@ -30,6 +30,7 @@ mod proof;
 pub mod rows;
 pub mod shown;
 mod stream;
+pub mod tags;
 pub mod text;
 
 pub use proof::{Key, Masked, MaskedBody};

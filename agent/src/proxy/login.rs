@@ -7,6 +7,7 @@ use super::connection::Connection;
 use super::refusal::{Reason, Refusal};
 use super::services::Services;
 use crate::config::Credential;
+use crate::credential::Proof;
 use crate::mask::{self, Masked};
 use crate::record::Recorded;
 use crate::session::{self, NewSession, OpenError, SessionId, Tokens};
@@ -31,25 +32,11 @@ pub(super) async fn perform(
         .sessions
         .check_room(&connection.key)
         .map_err(no_room)?;
-    let proof = services
-        .credentials
-        .proof(&credential.name)
-        .await
-        .map_err(|error| {
-            tracing::error!(error = %ErrorChain(&error), "credential not available");
-            Refusal::new(
-                Reason::CredentialUnavailable,
-                format!(
-                    "credential `{}` has nothing to prove itself with: its secret cannot be had, or \
-                     was not accepted; the operator of this host finds the cause in Snowfence's log",
-                    credential.name
-                ),
-            )
-        })?;
+    let proof = proof(services, &credential).await?;
     let target = Target {
         // The host that the client asked for: another of the account's may not be at this address.
         host: connection.server_name.clone(),
-        address: connection.original,
+        address: Some(connection.original),
         account_name: account.name.clone(),
     };
     let Operation::Login(login) = recorded.operation() else {
@@ -89,6 +76,22 @@ pub(super) async fn perform(
         "session opened"
     );
     Ok((session.id, told(&answer, &tokens)))
+}
+
+/// What a credential proves itself with.
+pub(super) async fn proof(services: &Services, credential: &Credential) -> Result<Proof, Refusal> {
+    let proof = services.credentials.proof(&credential.name).await;
+    proof.map_err(|error| {
+        tracing::error!(error = %ErrorChain(&error), "credential not available");
+        Refusal::new(
+            Reason::CredentialUnavailable,
+            format!(
+                "credential `{}` has nothing to prove itself with: its secret cannot be had, or \
+                 was not accepted; the operator of this host finds the cause in Snowfence's log",
+                credential.name
+            ),
+        )
+    })
 }
 
 /// What the client is told: our tokens in the place of Snowflake's.

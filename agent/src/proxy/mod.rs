@@ -37,6 +37,7 @@ mod running;
 mod services;
 mod status;
 mod stream;
+mod tags;
 
 pub use connection::serve;
 pub use house::{end_sessions, keep_sessions};
@@ -45,3 +46,4 @@ pub use listener::Listeners;
 pub use metrics::Metrics;
 pub use refusal::{Reason, Refusal};
 pub use services::{Services, State};
+pub use tags::read_tags;

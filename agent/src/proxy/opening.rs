@@ -28,7 +28,8 @@ pub(super) struct Exchange {
     services: Arc<Services>,
     started: Instant,
     operation: &'static str,
-    workload: String,
+    workload: Option<String>,
+    operator: Option<String>,
     session: Option<String>,
     account: Option<String>,
     /// What is known of the operation, until a decision takes it.
@@ -55,6 +56,22 @@ impl Exchange {
             server_name: Some(connection.server_name.clone()),
             caller: Some(record::Caller::from(&connection.principal)),
         };
+        let workload = Some(connection.principal.workload.name.clone());
+        Self::with(opening, workload, services)
+    }
+
+    /// Opens one that is part of what an operator wants, under a number like a connection's.
+    pub(super) fn open_errand(number: u64, host: &str, services: &Arc<Services>) -> Self {
+        let opening = Opening {
+            time: clock::now(),
+            connection: number,
+            server_name: Some(host.to_owned()),
+            caller: None,
+        };
+        Self::with(opening, None, services)
+    }
+
+    fn with(opening: Opening, workload: Option<String>, services: &Arc<Services>) -> Self {
         let entry = services.recorder.entry(opening);
         Self {
             number: entry.number(),
@@ -62,7 +79,8 @@ impl Exchange {
             services: Arc::clone(services),
             started: Instant::now(),
             operation: "unreadable",
-            workload: connection.principal.workload.name.clone(),
+            workload,
+            operator: None,
             session: None,
             account: None,
             detail: None,
@@ -115,6 +133,14 @@ impl Exchange {
     pub(super) fn belongs_to(&mut self, session: &Session) {
         let id = Some(session.id.to_string());
         self.is_about(id, &session.account, &session.credential);
+    }
+
+    /// Notes for whom it is made, and with what.
+    pub(super) fn is_for(&mut self, operator: &str, account: &str, credential: &str) {
+        self.is_about(None, account, credential);
+        self.operator = Some(operator.to_owned());
+        let detail = self.detail.get_or_insert_default();
+        detail.operator.clone_from(&self.operator);
     }
 
     fn is_about(&mut self, session: Option<String>, account: &str, credential: &str) {
@@ -277,6 +303,7 @@ impl Exchange {
             operation = self.operation,
             outcome,
             workload = self.workload,
+            operator = self.operator,
             account = self.account,
             session = self.session,
             entry = self.number,

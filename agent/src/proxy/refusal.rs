@@ -157,6 +157,12 @@ impl Refusal {
         self.reason
     }
 
+    /// What happened and what to do next, for an operator.
+    #[must_use]
+    pub fn into_message(self) -> String {
+        self.message
+    }
+
     #[must_use]
     pub fn public_message(&self) -> String {
         format!("Snowfence: {}", self.message)

@@ -82,6 +82,9 @@ pub struct Decided {
     /// A request of the daemon's own: what it was for.
     #[serde(skip)]
     purpose: Option<&'static str>,
+    /// The person who had the daemon make the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operator: Option<String>,
     /// Where a request went that is no operation; without its query, which may hold anything.
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<String>,

@@ -24,6 +24,7 @@ pub mod result;
 pub mod route;
 pub mod rowtype;
 pub mod settings;
+pub mod tags;
 
 pub use envelope::AnswerError;
 pub use json::JsonError;

@@ -48,8 +48,8 @@ impl Upstream {
         let attempt = Attempt {
             endpoint: Endpoint {
                 host,
-                port: target.address.port(),
-                address: Some(target.address),
+                port: target.address.map_or(HTTPS, |address| address.port()),
+                address: target.address,
             },
             user_agent: user_agent(login),
             path,
@@ -105,6 +105,9 @@ impl Upstream {
         Ok((session, answer))
     }
 }
+
+/// Account hosts listen nowhere else.
+const HTTPS: u16 = 443;
 
 /// One login, owned, so that it can outlive its caller.
 struct Attempt {

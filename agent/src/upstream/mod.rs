@@ -1,8 +1,8 @@
 //! The only place that talks to Snowflake and to chunk storage.
 //!
 //! [`Upstream`] takes a [`crate::record::Recorded`] and gives back an [`Unmasked`]. Connections go
-//! to the address that the client wanted, verified against the account's host name; the real tokens
-//! stay in an [`UpstreamSession`]. Whatever is sent twice is idempotent by the protocol: statements
+//! to the address that the client wanted, or to one that we resolve where no client is, verified
+//! against the account's host name; the real tokens stay in an [`UpstreamSession`]. Whatever is sent twice is idempotent by the protocol: statements
 //! keep their request id.
 #![forbid(unsafe_code)]
 

@@ -34,8 +34,9 @@ const LOGOUT_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Target {
     /// The account host: the certificate must be for it.
     pub host: String,
-    /// The address that the client wanted to reach; private links keep working.
-    pub address: SocketAddr,
+    /// The address that the client wanted to reach; private links keep working. `None` for a login
+    /// that no client wanted: then `host` is resolved here.
+    pub address: Option<SocketAddr>,
     /// The account as configured; `ACCOUNT_NAME` is made from it.
     pub account_name: String,
 }

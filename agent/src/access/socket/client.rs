@@ -10,8 +10,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
+use super::labels::PATIENCE as IMPORT_PATIENCE;
 use super::shapes::{Failure, NewExtension, NewRevocation, NewVote};
-use super::{Me, NewRoleAsk, NewRoleGrant, Offer};
+use super::{ImportedLabels, Me, NewLabels, NewRoleAsk, NewRoleGrant, Offer};
 use crate::access::{Ask, AskId, Grant, GrantId};
 use crate::local::AskError;
 use crate::local::client::exchange;
@@ -102,6 +103,13 @@ impl Client {
         let by_seconds = by.as_secs();
         let path = format!("/v1/grants/{id}/extend");
         self.post(&path, &NewExtension { by_seconds }).await
+    }
+
+    pub async fn import_labels(&self, labels: &NewLabels) -> Result<ImportedLabels, ClientError> {
+        let body = serde_json::to_vec(labels).map_err(ClientError::Write)?;
+        let path = "/v1/labels/import";
+        self.send(Method::POST, path, body.into(), IMPORT_PATIENCE)
+            .await
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str, wait: Duration) -> Result<T, ClientError> {

@@ -140,7 +140,7 @@ impl Counter {
     }
 
     /// The person, if they may operate.
-    fn operates<'s>(&self, speaker: &'s Speaker) -> Result<&'s Person, Refused> {
+    pub(super) fn operates<'s>(&self, speaker: &'s Speaker) -> Result<&'s Person, Refused> {
         speaker.may_operate(&(self.policies)(), clock::now())?;
         Ok(&speaker.person)
     }

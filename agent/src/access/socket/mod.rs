@@ -23,12 +23,14 @@
 //! | `POST /v1/grants` | person | gives a role without an ask |
 //! | `POST /v1/grants/ID/revoke` | both | ends a grant |
 //! | `POST /v1/grants/ID/extend` | person | lets a grant last longer |
+//! | `POST /v1/labels/import` | person | makes labels of Snowflake's classification |
 
 mod asks;
 mod caller;
 mod checks;
 pub mod client;
 mod grants;
+mod labels;
 mod limits;
 mod people;
 mod refused;
@@ -47,13 +49,16 @@ use crate::identity::{Identifier, IdentityError};
 use crate::policy::PolicySet;
 
 use super::Desk;
+use labels::Importer;
 use limits::Limits;
 use people::People;
 
+pub use labels::{ReadTags, Reading, TagsWanted};
 pub use serve::{Bound, bind};
-pub use shapes::{Me, NewRoleAsk, NewRoleGrant, Offer};
+pub use shapes::{ImportedLabels, Me, NewLabels, NewRoleAsk, NewRoleGrant, Offer};
 
-/// What serves the socket: it can ask the policies and the desk, and reach nothing else.
+/// What serves the socket: it can ask the policies and the desk, have tags read, and reach nothing
+/// else.
 pub struct Counter {
     desk: Desk,
     /// The policies in force: taken once for a request.
@@ -61,6 +66,7 @@ pub struct Counter {
     identifier: Identifier,
     people: People,
     limits: Limits,
+    importer: Importer,
     /// The cgroups of the enforced scopes.
     scopes: Vec<String>,
     accounts: Vec<String>,
@@ -76,7 +82,12 @@ impl Counter {
     ///
     /// # Errors
     /// A `[[workload]]` is configured wrong.
-    pub fn new(config: &Config, desk: Desk, policies: Policies) -> Result<Self, IdentityError> {
+    pub fn new(
+        config: &Config,
+        desk: Desk,
+        policies: Policies,
+        read_tags: Arc<ReadTags>,
+    ) -> Result<Self, IdentityError> {
         let host = nix::unistd::gethostname().unwrap_or_default();
         Ok(Self {
             desk,
@@ -84,6 +95,7 @@ impl Counter {
             identifier: Identifier::new(&config.workloads)?,
             people: People::default(),
             limits: Limits::default(),
+            importer: Importer::new(read_tags),
             scopes: names(&config.scopes, |scope| &scope.cgroup),
             accounts: names(&config.accounts, |account| &account.name),
             workloads: names(&config.workloads, |workload| &workload.name),

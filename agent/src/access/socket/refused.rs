@@ -49,6 +49,15 @@ impl Refused {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "failed", message)
     }
 
+    pub(super) fn too_many(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many", message)
+    }
+
+    /// Snowflake gave no tags, or was not to be reached.
+    pub(super) fn not_imported(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_GATEWAY, "not_imported", message)
+    }
+
     pub(super) fn own_ask() -> Self {
         AccessError::OwnAsk.into()
     }

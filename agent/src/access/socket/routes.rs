@@ -104,6 +104,9 @@ async fn route(
             let by = Duration::from_secs(by_seconds);
             ok(&counter.extend_grant(caller, &grant_id(id)?, by).await?)
         }
+        (&Method::POST, ["v1", "labels", "import"]) => {
+            ok(&counter.import_labels(caller, read(body).await?).await?)
+        }
         _ => Err(Refused::no_such_route()),
     }
 }

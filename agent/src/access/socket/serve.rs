@@ -16,14 +16,15 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use super::Counter;
+use super::labels;
 use super::routes;
 use crate::identity::{self, Peer};
 use crate::local::{BindError, Open, Socket};
 use crate::shutdown::Shutdown;
 use crate::telemetry::ErrorChain;
 
-/// For one request and its answer, the longest wait for a decision included.
-const CONNECTION_LIFETIME: Duration = Duration::from_secs(90);
+/// For one request and its answer: an import of labels takes the longest.
+const CONNECTION_LIFETIME: Duration = labels::PATIENCE;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 /// hyper's least is 8 KiB; a request here has a few headers.
 const BUFFER_BYTES_MAX: usize = 16 << 10;

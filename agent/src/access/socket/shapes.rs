@@ -3,6 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::mask::labels::import::{self, Tags};
+use crate::sql::ObjectName;
+
 /// Who the daemon takes a peer for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
@@ -77,6 +80,49 @@ pub(super) struct NewRevocation {
 #[serde(deny_unknown_fields)]
 pub(super) struct NewExtension {
     pub(super) by_seconds: u64,
+}
+
+/// `POST /v1/labels/import`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewLabels {
+    pub account: String,
+    /// The account's default, when it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+    /// Tags besides those of Snowflake's classification.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+}
+
+/// Labels that were made of tags.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportedLabels {
+    /// `[[label]]` tables; empty if there are none.
+    pub text: String,
+    /// The packs that the file must name for it.
+    pub packs: Vec<String>,
+    pub labels: usize,
+    /// Columns, or tables, schemas and databases whose columns carry a label.
+    pub patterns: usize,
+    /// Tags that were read.
+    pub rows: usize,
+    /// Those on something that has no columns, or that is gone.
+    pub skipped: usize,
+}
+
+impl ImportedLabels {
+    pub(crate) fn new(account: &str, found: &Tags, tags: &[ObjectName]) -> Self {
+        let imported = import::labels(account, &found.references, tags);
+        Self {
+            text: imported.text,
+            packs: imported.packs.into_iter().map(str::to_owned).collect(),
+            labels: imported.labels,
+            patterns: imported.patterns,
+            rows: found.rows,
+            skipped: found.skipped,
+        }
+    }
 }
 
 /// The body of every answer that is not a success.

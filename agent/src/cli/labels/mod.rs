@@ -1,4 +1,5 @@
-//! `snowfence labels`: everything about `labels.toml` that needs no daemon, no root and no account.
+//! `snowfence labels`: everything about `labels.toml`. Only an import needs a daemon and an account,
+//! unless it is one from a file.
 
 mod check;
 mod explain;

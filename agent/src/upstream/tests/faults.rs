@@ -231,7 +231,7 @@ async fn a_refused_connection_is_tried_again_and_told() {
     let upstream = Upstream::new(server.connector.clone(), &limits(), None);
     // Nobody listens on port 1 of loopback.
     let nobody = Target {
-        address: ([127, 0, 0, 1], 1).into(),
+        address: Some(([127, 0, 0, 1], 1).into()),
         ..target(&server)
     };
     let login = login_as(None);

@@ -104,7 +104,7 @@ fn query() -> Operation {
 fn target(server: &Server) -> Target {
     Target {
         host: HOST.to_owned(),
-        address: server.address,
+        address: Some(server.address),
         account_name: "testorg-testacct".to_owned(),
     }
 }

@@ -5,6 +5,7 @@
 //! up: the host knows none of them, so that their names are `uid:4301`.
 
 mod decisions;
+mod labels;
 mod sides;
 
 use std::os::unix::fs::PermissionsExt as _;
@@ -17,9 +18,10 @@ use nix::unistd::geteuid;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{Counter, bind};
+use super::{Counter, Reading, TagsWanted, bind};
 use crate::access::Desk;
 use crate::config;
+use crate::mask::labels::import::{Place, Reference, Tags};
 use crate::policy::PolicySet;
 use crate::shutdown::{self, Trigger};
 
@@ -129,7 +131,8 @@ impl Bench {
         for (path, scope) in [(&inside, "/"), (&outside, "/nowhere.slice")] {
             let policies = Arc::clone(&policies);
             let policies = Arc::new(move || Arc::clone(&policies));
-            let mut counter = Counter::new(&config, desk.clone(), policies).unwrap();
+            let mut counter =
+                Counter::new(&config, desk.clone(), policies, Arc::new(read_tags)).unwrap();
             counter.scopes = vec![scope.to_owned()];
             let bound = bind(path).unwrap();
             let _in_runtime = runtime.enter();
@@ -207,6 +210,25 @@ impl Bench {
         let asked = self.agent(ETL, "POST /v1/asks", &role_ask(role), 201);
         asked["id"].as_str().unwrap().to_owned()
     }
+}
+
+/// Tags of an account that is not there.
+fn read_tags(wanted: TagsWanted) -> Reading {
+    Box::pin(async move {
+        if wanted.credential.is_some() {
+            return Err(format!("refused to `{}`", wanted.operator));
+        }
+        let reference = Reference {
+            tag: ["SNOWFLAKE", "CORE", "SEMANTIC_CATEGORY"].map(str::to_owned),
+            value: "EMAIL".to_owned(),
+            place: Place::Column(["D", "S", "T", "C"].map(str::to_owned)),
+        };
+        Ok(Tags {
+            references: vec![reference],
+            rows: 2,
+            skipped: 1,
+        })
+    })
 }
 
 fn answer(mut peer: Command) -> (u16, Value) {

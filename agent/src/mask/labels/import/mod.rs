@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 use super::Labels;
 use crate::sql::ObjectName;
 
-pub use rows::{Header, RowsError, read};
+pub use rows::{Header, RowsError, Tags, read};
 
 /// One tag on one object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

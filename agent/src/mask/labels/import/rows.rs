@@ -117,11 +117,32 @@ impl Header {
     }
 }
 
+/// What rows say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tags {
+    pub references: Vec<Reference>,
+    /// All that were read.
+    pub rows: usize,
+    /// Those on something that has no columns, or that is gone.
+    pub skipped: usize,
+}
+
+impl Tags {
+    /// Takes what [`Header::row`] made of a row.
+    pub fn push(&mut self, row: Option<Reference>) {
+        self.rows += 1;
+        match row {
+            Some(reference) => self.references.push(reference),
+            None => self.skipped += 1,
+        }
+    }
+}
+
 /// Reads a file of rows.
 ///
 /// # Errors
 /// It is not what it should be.
-pub fn read(text: &str) -> Result<Vec<Reference>, RowsError> {
+pub fn read(text: &str) -> Result<Tags, RowsError> {
     let text = text.trim_start_matches('\u{feff}');
     if text.trim_start().starts_with('{') {
         json_lines(text)
@@ -130,8 +151,8 @@ pub fn read(text: &str) -> Result<Vec<Reference>, RowsError> {
     }
 }
 
-fn json_lines(text: &str) -> Result<Vec<Reference>, RowsError> {
-    let mut found = Vec::new();
+fn json_lines(text: &str) -> Result<Tags, RowsError> {
+    let mut found = Tags::default();
     let lines = text.lines().enumerate();
     for (at, line) in lines.filter(|(_, line)| !line.trim().is_empty()) {
         let number = at + 1;
@@ -151,19 +172,19 @@ fn json_lines(text: &str) -> Result<Vec<Reference>, RowsError> {
         let header = Header::of(&names)?;
         let cells = row.values().map(serde_json::Value::as_str);
         let cells = cells.chain(absent.iter().map(|_| None));
-        found.extend(header.row(number, &cells.collect::<Vec<_>>())?);
+        found.push(header.row(number, &cells.collect::<Vec<_>>())?);
     }
     Ok(found)
 }
 
-fn csv(text: &str) -> Result<Vec<Reference>, RowsError> {
+fn csv(text: &str) -> Result<Tags, RowsError> {
     let mut records = Records { rest: text };
     let Some(names) = records.next().transpose()? else {
-        return Header::of(&[]).map(|_| Vec::new());
+        return Header::of(&[]).map(|_| Tags::default());
     };
     let names = names.iter().map(|it| it.as_deref().unwrap_or_default());
     let header = Header::of(&names.collect::<Vec<_>>())?;
-    let mut found = Vec::new();
+    let mut found = Tags::default();
     for (at, record) in records.enumerate() {
         let number = at + 2;
         if number > ROWS_MAX {
@@ -171,7 +192,7 @@ fn csv(text: &str) -> Result<Vec<Reference>, RowsError> {
         }
         let record = record?;
         let cells: Vec<Option<&str>> = record.iter().map(Option::as_deref).collect();
-        found.extend(header.row(number, &cells)?);
+        found.push(header.row(number, &cells)?);
     }
     Ok(found)
 }
