@@ -33,7 +33,7 @@ rank = 10
 "#;
 
 /// The stock driver in one of its two formats; what it says of each of some statements.
-const DRIVER: &str = r#"
+pub(crate) const DRIVER: &str = r#"
 import json
 import snowflake.connector
 def connect(format):
@@ -50,7 +50,7 @@ def run(cursor, text):
 "#;
 
 /// A bench with the demo's tables, whose columns carry labels from the start.
-fn bench(name: &str, warehouse: &str) -> Bench {
+pub(crate) fn bench(name: &str, warehouse: &str) -> Bench {
     let seed = layout::tests().join("warehouse/demo.sql");
     let warehouse = format!("seed_files = [\"{}\"]\n{warehouse}", seed.display());
     let plan = Plan {
