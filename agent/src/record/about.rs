@@ -227,12 +227,12 @@ impl Statement {
     }
 
     fn new(text: &str, of: blake3::Hash, redactions: &Content) -> Self {
-        Self::shown(&literal::redact(text, redactions), of)
+        let shown = literal::redact(text, redactions);
+        Self::shown(&shown, matches!(shown, Cow::Owned(_)), of)
     }
 
-    /// `of` is the digest of the text as it came; a text that is owned is another.
-    fn shown(text: &Cow<'_, str>, of: blake3::Hash) -> Self {
-        let redacted = matches!(text, Cow::Owned(_));
+    /// `of` is the digest of the text as it came.
+    fn shown(text: &str, redacted: bool, of: blake3::Hash) -> Self {
         let digest = if redacted {
             blake3::hash(text.as_bytes())
         } else {
@@ -255,9 +255,13 @@ mod tests {
     use crate::snowflake::Query;
     use crate::sql::Effect;
 
-    fn decided(clear: &str, shown: &Cow<'_, str>, facts: &Facts) -> serde_json::Value {
+    fn decided(clear: &str, shown: &str, facts: &Facts) -> serde_json::Value {
         let mut decided = Decided {
-            statement: Some(Statement::shown(shown, blake3::hash(clear.as_bytes()))),
+            statement: Some(Statement::shown(
+                shown,
+                shown != clear,
+                blake3::hash(clear.as_bytes()),
+            )),
             ..Decided::default()
         };
         decided = decided.with_facts(facts);
@@ -273,7 +277,7 @@ mod tests {
         let shown = clear.replace("123-45-6789", "[masked:pii.ssn]");
         let mut facts = Facts::for_test(&[Effect::Read]);
         facts.fingerprint = "f".to_owned();
-        let frame = decided(clear, &Cow::Owned(shown.clone()), &facts);
+        let frame = decided(clear, &shown, &facts);
         let expected = serde_json::json!({
             "text": shown,
             "digest": blake3::hash(shown.as_bytes()).to_hex().to_string(),
@@ -283,10 +287,10 @@ mod tests {
         // A string has no part in a fingerprint.
         assert_eq!(frame["facts"]["fingerprint"], "f");
 
-        let code = Cow::Owned("select $$ [masked:pii.ssn] $$".to_owned());
-        assert!(decided("c", &code, &facts)["facts"]["fingerprint"].is_null());
+        let code = "select $$ [masked:pii.ssn] $$";
+        assert!(decided("c", code, &facts)["facts"]["fingerprint"].is_null());
         facts.obscurity = Some("not read for certain".to_owned());
-        let frame = decided(clear, &Cow::Owned(shown), &facts);
+        let frame = decided(clear, &shown, &facts);
         assert!(frame["facts"]["fingerprint"].is_null());
     }
 
@@ -295,7 +299,7 @@ mod tests {
         let clear = "select \"a\"";
         let mut facts = Facts::for_test(&[Effect::Read]);
         facts.fingerprint = "f".to_owned();
-        let frame = decided(clear, &Cow::Borrowed(clear), &facts);
+        let frame = decided(clear, clear, &facts);
         let expected = serde_json::json!({
             "text": clear,
             "digest": blake3::hash(clear.as_bytes()).to_hex().to_string(),
@@ -306,10 +310,10 @@ mod tests {
 
     #[test]
     fn another_statement_is_not_taken_for_the_one_before() {
-        let frame = decided("a", &Cow::Borrowed("a"), &Facts::for_test(&[]));
+        let frame = decided("a", "a", &Facts::for_test(&[]));
         assert_eq!(frame["statement"]["text"], "a");
         let mut decided = Decided {
-            statement: Some(Statement::shown(&Cow::Borrowed("a"), blake3::hash(b"a"))),
+            statement: Some(Statement::shown("a", false, blake3::hash(b"a"))),
             ..Decided::default()
         };
         let query = Query::for_test("r", "b");

@@ -74,10 +74,8 @@ fn consistent(facts: &Facts) {
             .as_ref()
             .map_or(0, |name| name.parts().len());
         // A role of a database is named in its database.
-        let most = match access.object.kind {
-            ObjectKind::Role => 2,
-            kind => kind.depth(),
-        };
+        let is_role = access.object.kind == ObjectKind::Role;
+        let most = access.object.kind.depth() + usize::from(is_role);
         assert!(parts <= most, "{access:?}");
     }
     if facts.obscurity.is_some() {

@@ -193,30 +193,9 @@ impl Sent {
                 let names: ArrayRef = Arc::new(StringArray::from_iter_values(names));
                 vec![("name", names), ("number", fractions)]
             }
-            Self::List => {
-                let mut list = ListBuilder::new(StringBuilder::new());
-                for text in secrets(seeds) {
-                    list.append_option(text.map(|text| vec![Some(text.clone()), None, Some(text)]));
-                }
-                return Arc::new(list.finish());
-            }
-            Self::Map => {
-                let mut map = MapBuilder::new(None, StringBuilder::new(), Int32Builder::new());
-                for text in secrets(seeds) {
-                    if let Some(text) = &text {
-                        map.keys().append_value(text);
-                        map.values().append_value(1);
-                    }
-                    map.append(text.is_some()).unwrap();
-                }
-                return Arc::new(map.finish());
-            }
-            Self::Vector => {
-                let values = filled().flat_map(|it| [1.0, f32::from(it)]);
-                let field = Arc::new(Field::new("item", DataType::Float32, false));
-                let values = Arc::new(Float32Array::from_iter_values(values));
-                return Arc::new(FixedSizeListArray::new(field, 2, values, Some(nulls)));
-            }
+            Self::List => return list(seeds),
+            Self::Map => return map(seeds),
+            Self::Vector => return vector(seeds),
             Self::Text
             | Self::Json
             | Self::Int8
@@ -241,6 +220,35 @@ impl Sent {
         let parts = parts.into_iter().map(|(_, part)| part).collect();
         Arc::new(StructArray::new(fields.into(), parts, Some(nulls)))
     }
+}
+
+fn list(seeds: &[Option<u8>]) -> ArrayRef {
+    let mut list = ListBuilder::new(StringBuilder::new());
+    for text in secrets(seeds) {
+        list.append_option(text.map(|text| vec![Some(text.clone()), None, Some(text)]));
+    }
+    Arc::new(list.finish())
+}
+
+fn map(seeds: &[Option<u8>]) -> ArrayRef {
+    let mut map = MapBuilder::new(None, StringBuilder::new(), Int32Builder::new());
+    for text in secrets(seeds) {
+        if let Some(text) = &text {
+            map.keys().append_value(text);
+            map.values().append_value(1);
+        }
+        map.append(text.is_some()).unwrap();
+    }
+    Arc::new(map.finish())
+}
+
+fn vector(seeds: &[Option<u8>]) -> ArrayRef {
+    let values = seeds.iter().map(|seed| f32::from(seed.unwrap_or(0)));
+    let values = values.flat_map(|it| [1.0, it]);
+    let values = Arc::new(Float32Array::from_iter_values(values));
+    let nulls = NullBuffer::from_iter(seeds.iter().map(Option::is_some));
+    let field = Arc::new(Field::new("item", DataType::Float32, false));
+    Arc::new(FixedSizeListArray::new(field, 2, values, Some(nulls)))
 }
 
 fn secrets(seeds: &[Option<u8>]) -> impl Iterator<Item = Option<String>> {

@@ -1,3 +1,5 @@
+//! What must hold for every national id: no text breaks them, and none is found where it is none.
+
 use proptest::prelude::{prop_assert, proptest};
 
 use super::super::testing::{finds, patterned};
