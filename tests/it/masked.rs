@@ -212,7 +212,6 @@ fn a_mask_is_not_written_back() {
 
 /// One statement, asked for in every way in which the driver can.
 const WAYS: &str = r#"
-import time
 text = 'select id, ssn, born from people where id = 1'
 def shown(rows):
     return [[None if cell is None else str(cell) for cell in row] for row in rows]
@@ -231,8 +230,6 @@ for format in ('ARROW', 'JSON'):
     again.get_results_from_sfqid(query)
     later = connection.cursor()
     later.execute_async(text)
-    while connection.is_still_running(connection.get_query_status(later.sfqid)):
-        time.sleep(0.1)
     later.get_results_from_sfqid(later.sfqid)
     several = connection.cursor()
     several.execute(text + '; select count(*) from orders; ' + text, num_statements=3)
