@@ -2,9 +2,10 @@
 
 use std::fs::{Permissions, set_permissions};
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
 
 use serde_json::{Value, json};
-use tests::{Client, Output, layout};
+use tests::{Client, Output, layout, wait};
 
 use crate::bench::{Bench, Plan};
 
@@ -179,4 +180,51 @@ fn an_operator_gives_a_role_and_its_holders_keep_it_over_a_restart() {
     assert_eq!(access.makes(), json!(true));
     access.done(&access.operator(&["revoke", id]));
     assert_ne!(access.makes(), json!(true));
+}
+
+/// Logs in, and runs a statement when it is told to.
+const OPEN: &str = "
+import sys
+from client import *
+token = session()
+open(sys.argv[1], 'w').close()
+until(lambda: os.path.exists(sys.argv[2]), 40)
+report(query(token, 'create or replace table made (n int)')['success'])
+";
+
+#[test]
+fn a_grant_begins_with_a_statement_and_not_with_a_session_that_is_open() {
+    let access = Access::new("begins");
+    let dir = access.bench.environment.dir();
+    let (ready, go) = (dir.join("ready"), dir.join("go"));
+    let client = access.bench.python(OPEN).arg(&ready).arg(&go);
+    let mut client = client.start("client").unwrap();
+    let limit = Duration::from_secs(20);
+    wait::until("the session", limit, || Ok(ready.exists().then_some(()))).unwrap();
+    let grant = [
+        "grant",
+        "maker",
+        "--workload",
+        "agent",
+        "--for",
+        "1h",
+        "--reason",
+        "x",
+    ];
+    // Each is a change by which open sessions are judged again.
+    for count in 1..=3 {
+        access.done(&access.operator(&grant));
+        let grants = access.done(&access.operator(&["grants"]));
+        let waiting = grants.as_array().unwrap().iter();
+        assert_eq!(
+            waiting.filter(|it| it["state"] == "waiting").count(),
+            count,
+            "{grants}"
+        );
+    }
+    std::fs::write(&go, "").unwrap();
+    let seen = crate::holds::seen(&access.bench, &mut client);
+    assert_eq!(seen, json!(true), "{}", access.bench.daemon.log());
+    let grants = access.done(&access.operator(&["grants"]));
+    assert_eq!(grants[0]["state"], "active");
 }

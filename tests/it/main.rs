@@ -30,6 +30,8 @@ mod killed;
 #[cfg(test)]
 mod masked;
 #[cfg(test)]
+mod masked_chunks;
+#[cfg(test)]
 mod passing;
 #[cfg(test)]
 mod policies;
@@ -43,6 +45,8 @@ mod secrets;
 mod sql_api;
 #[cfg(test)]
 mod sql_api_credentials;
+#[cfg(test)]
+mod sql_api_masked;
 #[cfg(test)]
 mod state;
 #[cfg(test)]

@@ -33,7 +33,7 @@ rank = 10
 "#;
 
 /// The stock driver in one of its two formats; what it says of each of some statements.
-const DRIVER: &str = r#"
+pub(crate) const DRIVER: &str = r#"
 import json
 import snowflake.connector
 def connect(format):
@@ -50,7 +50,7 @@ def run(cursor, text):
 "#;
 
 /// A bench with the demo's tables, whose columns carry labels from the start.
-fn bench(name: &str, warehouse: &str) -> Bench {
+pub(crate) fn bench(name: &str, warehouse: &str) -> Bench {
     let seed = layout::tests().join("warehouse/demo.sql");
     let warehouse = format!("seed_files = [\"{}\"]\n{warehouse}", seed.display());
     let plan = Plan {
@@ -207,5 +207,49 @@ fn a_mask_is_not_written_back() {
     );
     assert!(seen[1].is_array(), "{seen}");
     assert_eq!(bench.executions("[masked"), 0);
+    bench.assert_record_is_whole();
+}
+
+/// One statement, asked for in every way in which the driver can.
+const WAYS: &str = r#"
+text = 'select id, ssn, born from people where id = 1'
+def shown(rows):
+    return [[None if cell is None else str(cell) for cell in row] for row in rows]
+def columns(described):
+    return [[column.name, column.type_code, column.is_nullable] for column in described]
+both = []
+for format in ('ARROW', 'JSON'):
+    connection = connect(format)
+    cursor = connection.cursor()
+    described = columns(cursor.describe(text))
+    plain = shown(cursor.execute(text).fetchall())
+    agree = described == columns(cursor.description)
+    query = cursor.sfqid
+    scanned = run(cursor, f"select * from table(result_scan('{query}'))")
+    again = connection.cursor()
+    again.get_results_from_sfqid(query)
+    later = connection.cursor()
+    later.execute_async(text)
+    later.get_results_from_sfqid(later.sfqid)
+    several = connection.cursor()
+    several.execute(text + '; select count(*) from orders; ' + text, num_statements=3)
+    children = [shown(several.fetchall())]
+    while several.nextset():
+        children.append(shown(several.fetchall()))
+    bound = connection.cursor().execute('select %s, ssn, born from people where id = %s', (1, 1)).fetchall()
+    named = connection.cursor(snowflake.connector.DictCursor).execute(text).fetchall()
+    both.append([agree, plain, scanned, shown(again.fetchall()), shown(later.fetchall()), children, shown(bound),
+        shown([row.values() for row in named])])
+print(json.dumps(both))
+"#;
+
+#[test]
+fn a_result_is_masked_however_it_is_asked_for() {
+    let bench = bench("ways", "");
+    let seen = bench.ask(&format!("{DRIVER}{WAYS}"));
+    let row = json!([["1", "[masked:pii.ssn]", null]]);
+    let several = json!([row, [["5"]], row]);
+    let ways = json!([true, row, row, row, row, several, row, row]);
+    assert_eq!(seen, json!([ways, ways]), "{}", bench.daemon.log());
     bench.assert_record_is_whole();
 }

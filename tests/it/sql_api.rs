@@ -21,6 +21,11 @@ access_tokens = ["real-access-token-of-bearer-4711"]
 "#;
 
 fn bench(name: &str, policy: &str) -> Bench {
+    bench_of(name, WAREHOUSE, policy, "")
+}
+
+/// A bench with a credential that the SQL API takes.
+pub(crate) fn bench_of(name: &str, warehouse: &str, policy: &str, labels: &str) -> Bench {
     let environment = Environment::new(name).unwrap();
     let dir = environment.dir().to_owned();
     write_private(&dir.join("token"), TOKEN);
@@ -30,9 +35,10 @@ fn bench(name: &str, policy: &str) -> Bench {
         dir.display()
     );
     let plan = Plan {
-        warehouse: WAREHOUSE,
+        warehouse,
         credentials: Some(&credentials),
         policy,
+        labels,
         more: "[limits]\nhold_poll = \"2s\"",
         ..Plan::default()
     };

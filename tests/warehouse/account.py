@@ -9,7 +9,8 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any
 
-from warehouse import sqlapi
+from warehouse import chunks, sqlapi
+from warehouse.chunks import BINARY
 from warehouse.faults import Fault, Faults
 from warehouse.login import Logins, Refused, SESSION_EXPIRED
 from warehouse.query import Queries
@@ -19,7 +20,9 @@ from warehouse.settings import Settings
 from warehouse.wire import Handler, Request, Response, json_response
 
 BEFORE = ("reset", "stall", "status", "session_expired")
-AFTER = ("reset_after", "broken_json", "truncate", "slow", "broken_arrow", "unknown_key", "row_count")
+AFTER = ("reset_after", "broken_json", "truncate", "slow", "broken_arrow", "unknown_key", "row_count", "cut_gzip")
+# Those that only an answer with rows can have.
+OF_ROWS = ("broken_arrow", "cut_gzip")
 
 RESULT = re.compile(r"/queries/([^/]+)/result")
 ABORT = re.compile(r"/queries/([^/]+)/abort-request")
@@ -90,7 +93,7 @@ def guarded(host: str, inner: Handler, faults: Faults, record: Record, queries: 
             response = _spoil_before(fault, inner, request)
         else:
             response = inner(request)
-            kinds = AFTER if _has_rows(response) else tuple(kind for kind in AFTER if kind != "broken_arrow")
+            kinds = AFTER if _has_rows(response) else tuple(kind for kind in AFTER if kind not in OF_ROWS)
             fault = faults.take(kinds, host, request.path, user, sql)
             if fault:
                 request.notes["fault"] = fault.kind
@@ -117,6 +120,10 @@ def _spoil_after(fault: Fault, response: Response) -> Response:
         return replace(response, damage="reset")
     if fault.kind == "broken_json":
         return replace(response, body=b'{"data": {"rowset": [[')
+    if fault.kind == "cut_gzip":
+        return replace(response, body=response.body[: len(response.body) // 2])
+    if fault.kind == "row_count" and response.content_type == BINARY:
+        return replace(response, body=chunks.without_last_row(response.body))
     if fault.kind in ("unknown_key", "row_count"):
         return _spoil_result(fault, response)
     if fault.kind == "broken_arrow":
@@ -140,7 +147,7 @@ def _spoil_result(fault: Fault, response: Response) -> Response:
 
 
 def _has_rows(response: Response) -> bool:
-    return b'"rowsetBase64"' in response.body or response.content_type == "binary/octet-stream"
+    return b'"rowsetBase64"' in response.body or response.content_type == BINARY
 
 
 def _sql(request: Request, queries: Queries) -> str:

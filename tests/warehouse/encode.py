@@ -93,10 +93,17 @@ def _arrow_column(data: pa.Array, column: RowType) -> pa.Array:
         return data.cast(pa.binary())
     if kind == "text":
         return data.cast(pa.string())
+    # Casts of what has the type already, unless the statement was only described.
+    if kind == "date":
+        return data.cast(pa.date32())
+    if kind == "boolean":
+        return data.cast(pa.bool_())
     return data
 
 
 def _arrow_fixed(data: pa.Array, column: RowType) -> pa.Array:
+    if pa.types.is_string(data.type):
+        return data.cast(pa.int64())
     if pa.types.is_decimal(data.type):
         # Snowflake sends the unscaled integer wherever one is wide enough.
         if column["precision"] <= 18:

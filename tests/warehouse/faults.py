@@ -22,7 +22,8 @@ KINDS = {
     "session_expired": "390112, whatever the token",
     "in_progress": "333333 at once instead of the result",
     "unknown_key": "an answer of the SQL API has rows under a key that nobody knows",
-    "row_count": "an answer of the SQL API has other rows than it says",
+    "row_count": "an answer of the SQL API, or a chunk, has other rows than it says",
+    "cut_gzip": "a chunk whose gzip ends in the middle, though all of its Content-Length comes",
     "file_transfer": "the answer to a PUT, whatever the statement",
 }
 

@@ -345,7 +345,7 @@ class Statements(unittest.TestCase):
                 answer = client.sql(text)
                 self.assertFalse(answer["success"])
                 self.assertEqual(answer["code"], code or answer["data"]["errorCode"])
-        self.assertEqual(client.call("POST", "/api/v2/statements")[0], 404)
+        self.assertEqual(client.call("POST", "/api/v2/databases")[0], 404)
 
 
 class Chunks(unittest.TestCase):
@@ -389,6 +389,29 @@ class Chunks(unittest.TestCase):
         self.assertEqual((status, b"AccessDenied" in body), (403, True))
         fault("chunk_403")
         self.assertEqual([self.fetch(url, headers)[0] for _ in range(2)], [403, 200])
+
+    def test_a_chunk_can_be_cut_or_lie(self) -> None:
+        for app in ("PythonConnector", "JavaScript"):
+            with self.subTest(app=app):
+                data = Client(ANALYST, app).sql(self.BIG)["data"]
+                chunk, headers = data["chunks"][0], data["chunkHeaders"]
+                fault("cut_gzip", path="/results/")
+                with self.assertRaises(EOFError):
+                    gzip.decompress(self.fetch(chunk["url"], headers)[1])
+                fault("row_count", path="/results/")
+                body = gzip.decompress(self.fetch(chunk["url"], headers)[1])
+                if app == "JavaScript":
+                    rows = len(json.loads(b"[" + body + b"]"))
+                else:
+                    rows = pa.ipc.open_stream(body).read_all().num_rows
+                self.assertEqual(rows, chunk["rowCount"] - 1)
+
+    def test_what_is_only_described_has_the_types_of_the_result(self) -> None:
+        client = Client(ANALYST)
+        text = "select 10000000000 as n, 1.5 as d, 'x' as t, current_date() as day, true as b, current_timestamp() as at"
+        streams = [client.sql(text, describeOnly=only)["data"]["rowsetBase64"] for only in (True, False)]
+        described, executed = (pa.ipc.open_stream(base64.b64decode(stream)).schema for stream in streams)
+        self.assertEqual(described.types, executed.types)
 
 
 class Faults(unittest.TestCase):

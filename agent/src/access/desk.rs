@@ -13,6 +13,7 @@ use super::budget::Running;
 use super::error::AccessError;
 use super::grant::{Grant, GrantId, NewGrant};
 use super::ledger::Ledger;
+use super::live::Roles;
 use super::{asks, filing, grants, lists, rows, spends};
 use crate::identity::PrincipalKey;
 use crate::policy::Usage;
@@ -182,21 +183,48 @@ impl Desk {
         account: &str,
         now: Timestamp,
     ) -> Result<Vec<String>, AccessError> {
-        let found = match self.ledger.live.roles(key, account, now) {
-            Some(found) => found,
-            None => {
-                self.ledger.reload().await?;
-                let found = self.ledger.live.roles(key, account, now);
-                found.ok_or(crate::store::StoreError::Ended)?
-            }
-        };
+        let found = self.find_roles(key, account, now).await?;
         let mut roles = found.active;
         if !found.waiting.is_empty() {
-            roles.extend(self.begin(found.waiting, now).await?);
+            let waiting = found.waiting.iter().map(|grant| grant.id.clone());
+            roles.extend(self.begin(waiting.collect(), now).await?);
         }
         roles.sort_unstable();
         roles.dedup();
         Ok(roles)
+    }
+
+    /// The roles that a principal would have if it used them now, sorted. For questions that are no
+    /// use: no grant begins.
+    ///
+    /// # Errors
+    /// As [`Desk::roles`].
+    pub async fn roles_at_hand(
+        &self,
+        key: &PrincipalKey,
+        account: &str,
+        now: Timestamp,
+    ) -> Result<Vec<String>, AccessError> {
+        let found = self.find_roles(key, account, now).await?;
+        let waiting = found.waiting.iter().map(|grant| grant.role.clone());
+        let mut roles: Vec<String> = found.active.into_iter().chain(waiting).collect();
+        roles.sort_unstable();
+        roles.dedup();
+        Ok(roles)
+    }
+
+    async fn find_roles(
+        &self,
+        key: &PrincipalKey,
+        account: &str,
+        now: Timestamp,
+    ) -> Result<Roles, AccessError> {
+        if let Some(found) = self.ledger.live.roles(key, account, now) {
+            return Ok(found);
+        }
+        self.ledger.reload().await?;
+        let found = self.ledger.live.roles(key, account, now);
+        Ok(found.ok_or(crate::store::StoreError::Ended)?)
     }
 
     async fn begin(&self, ids: Vec<GrantId>, now: Timestamp) -> Result<Vec<String>, AccessError> {

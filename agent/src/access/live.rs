@@ -52,8 +52,8 @@ struct Copy {
 #[derive(Debug, Default)]
 pub(super) struct Roles {
     pub(super) active: Vec<String>,
-    /// Grants that this use begins.
-    pub(super) waiting: Vec<GrantId>,
+    /// Grants that a use begins.
+    pub(super) waiting: Vec<Arc<Grant>>,
 }
 
 impl Live {
@@ -71,7 +71,7 @@ impl Live {
             if grant.gives(now) {
                 roles.active.push(grant.role.clone());
             } else if grant.state == GrantState::Waiting && !grant.is_overdue(now) {
-                roles.waiting.push(grant.id.clone());
+                roles.waiting.push(Arc::clone(grant));
             }
         }
         Some(roles)

@@ -73,7 +73,10 @@ async fn roles(
     account: &str,
     now: Timestamp,
 ) -> Vec<String> {
-    let found = services.desk.roles(key, account, now).await;
+    or_none(services.desk.roles(key, account, now).await)
+}
+
+fn or_none(found: Result<Vec<String>, AccessError>) -> Vec<String> {
     found.unwrap_or_else(|error| {
         tracing::error!(error = %ErrorChain(&error), "judged without roles");
         Vec::new()
@@ -161,9 +164,13 @@ async fn void_old_asks(services: &Services) {
 
 async fn each_session(services: &Arc<Services>) {
     for (id, judged) in services.state.logins.list() {
-        let now = clock::now();
+        let (now, session) = (clock::now(), &judged.session);
+        // That it is open is no use of a grant.
+        let found = services
+            .desk
+            .roles_at_hand(&session.key, &session.account, now);
         let rights = Rights {
-            roles: roles(services, &judged.session.key, &judged.session.account, now).await,
+            roles: or_none(found.await),
             usage: None,
         };
         let policies = services.policies.snapshot();

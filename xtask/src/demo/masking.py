@@ -17,7 +17,11 @@ STATEMENTS = [
     # Nobody labels a sum of orders.
     "select count(*), sum(amount) from orders",
 ]
-CARDS = "select number from cards order by id limit 2"
+GRANTED = [
+    "select number from cards order by id limit 2",
+    # The role is for one kind: the others stay as they were.
+    "select name, ssn from people order by id limit 2",
+]
 
 
 def run(cursor, statement: str) -> None:
@@ -47,4 +51,5 @@ with connection, connection.cursor() as cursor:
     )
     for line in (asked.stdout + asked.stderr).splitlines():
         print(f"  {line}", flush=True)
-    run(cursor, CARDS)
+    for statement in GRANTED:
+        run(cursor, statement)

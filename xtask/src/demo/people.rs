@@ -23,6 +23,8 @@ pub(super) struct Scene {
     errors: usize,
     /// What the agent must see, in this order.
     sees: &'static [&'static str],
+    /// What it must not see before it asks.
+    hidden: &'static [&'static str],
 }
 
 /// A statement waits, and a role gives a right for a time.
@@ -33,6 +35,7 @@ pub(super) const CLEAN_UP: Scene = Scene {
     notes: &["the list was reviewed", "until noon"],
     errors: 1,
     sees: &[],
+    hidden: &[],
 };
 
 /// Card numbers are masked until a role lets the agent see them.
@@ -40,10 +43,21 @@ pub(super) const MASKING: Scene = Scene {
     title: "Protected values stay in Snowflake, until a person lets one agent see one kind",
     name: "masking",
     agent: include_str!("masking.py"),
-    notes: &["case 1182, this table only"],
+    notes: &["the bank wants both numbers"],
     errors: 0,
-    sees: &["[masked:", "************", "4111111111111111"],
+    sees: &[
+        "[masked:pii.national-id]",
+        "****1111",
+        "****@example.org",
+        ASKS,
+        "4111111111111111",
+        "[masked:pii.national-id]",
+    ],
+    hidden: &["078-05-1120", "4111111111111111", "ada@", "212 555"],
 };
+
+/// How an agent's script shows that it asks.
+const ASKS: &str = "$ snowfence ask";
 
 /// Runs the agent, and decides about what it asks.
 pub(super) fn show(environment: &Environment, daemon: &Daemon, scene: &Scene) -> Result<()> {
@@ -83,6 +97,13 @@ pub(super) fn show(environment: &Environment, daemon: &Daemon, scene: &Scene) ->
             .split_once(part)
             .with_context(|| format!("the agent did not see `{part}`, or not where it belongs"))?;
         rest = after;
+    }
+    let before = log.split(ASKS).next().unwrap_or_default();
+    // Its own statements say what it looks for.
+    let answers = before.lines().filter(|line| !line.starts_with('>'));
+    for answer in answers {
+        let seen = scene.hidden.iter().find(|part| answer.contains(**part));
+        ensure!(seen.is_none(), "the agent saw too much: {answer}");
     }
     Ok(())
 }

@@ -54,9 +54,29 @@ pub(super) fn recording(frames: &[Frame]) {
             frame.entry,
             field("operation"),
             field("verdict"),
-            statement.map_or_else(|| field("outcome"), text)
+            statement.map_or_else(|| ending(&frame.payload), text)
         );
     }
+}
+
+/// How an operation ended, and what was masked or shown of its result.
+fn ending(payload: &Value) -> String {
+    let mut ending = payload.get("outcome").map(text).unwrap_or_default();
+    let masked = payload.get("masked").and_then(Value::as_object);
+    for (label, cells) in masked.into_iter().flatten() {
+        ending.push_str(&format!(", masked {cells} of {label}"));
+    }
+    let list = |name| {
+        let items = payload.get(name).and_then(Value::as_array);
+        let items: Vec<String> = items.into_iter().flatten().map(text).collect();
+        items.join(" and ")
+    };
+    let shown = list("unmasked");
+    if !shown.is_empty() {
+        let by = list("unmasked_by");
+        ending.push_str(&format!(", showed {shown} by {by}"));
+    }
+    ending
 }
 
 /// What the stand-in saw: who logged in, with what, and which statements. The denied one is not

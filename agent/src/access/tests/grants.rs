@@ -98,6 +98,24 @@ async fn a_grant_is_for_whom_it_names() {
 }
 
 #[tokio::test]
+async fn a_question_that_is_no_use_begins_no_grant() {
+    let place = Place::new().await;
+    let desk = &place.desk;
+    desk.grant(given("r", 30), at(0)).await.unwrap();
+    let at_hand = async |seconds| desk.roles_at_hand(&key(), ACCOUNT, at(seconds)).await;
+    assert_eq!(at_hand(10).await.unwrap(), ["r"]);
+    let [grant] = desk.grants(true).await.unwrap().try_into().unwrap();
+    assert_eq!((grant.state, grant.activated), (GrantState::Waiting, None));
+    assert_eq!(roles(desk, 20).await, ["r"]);
+    assert_eq!(at_hand(30).await.unwrap(), ["r"]);
+    let [grant] = desk.grants(true).await.unwrap().try_into().unwrap();
+    assert_eq!(grant.ends, Some(at(20 + 1_800)));
+    // One that nobody used in time gives nothing any more.
+    desk.grant(given("s", 300), at(20)).await.unwrap();
+    assert!(at_hand(20 + 3_600).await.unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn many_first_uses_begin_a_grant_once() {
     let place = Place::new().await;
     place.desk.grant(given("r", 30), at(0)).await.unwrap();
