@@ -13,6 +13,7 @@ use super::masks::Masks;
 use super::method::Masking;
 use super::plan::Reason;
 use crate::sql::facts::{Column, Effect, Lineage, Object, ObjectKind, Output, Sources};
+use crate::sql::writes::{Writes, Written};
 use crate::sql::{Facts, ObjectName};
 
 /// What a plan is made with besides the statement.
@@ -25,6 +26,8 @@ pub struct Scope<'a> {
     /// Whether the principal may see a label's values in columns of a table; without a table, those
     /// that come from nowhere known.
     pub unmasked: &'a dyn Fn(&str, Option<&ObjectName>) -> bool,
+    /// What statements have put into a table.
+    pub written: &'a dyn Fn(&ObjectName) -> Option<Arc<Written>>,
 }
 
 impl std::fmt::Debug for Scope<'_> {
@@ -117,7 +120,19 @@ impl<'a> Origin<'a> {
             return scope.labels.patterned(scope.account).iter().any(&hidden);
         };
         let mut columns = facts.columns.iter();
-        if columns.any(|column| scope.labels.of(scope.account, column).iter().any(hidden)) {
+        let is_hidden = |column: &Column| {
+            let mut carried = Carried::default();
+            follow(
+                scope,
+                self.facts,
+                column,
+                &mut carried,
+                &mut BTreeSet::new(),
+            );
+            let mut labels = carried.by_label.keys();
+            labels.any(|label| hidden(&label))
+        };
+        if columns.any(is_hidden) {
             return true;
         }
         let reads_results = !facts.named_results.is_empty() || facts.uses_last_query_id;
@@ -136,6 +151,18 @@ impl<'a> Origin<'a> {
             Some(Lineage::Columns(outputs)) => Some(outputs),
             Some(Lineage::NoData | Lineage::Unknown(_)) | None => None,
         }
+    }
+
+    /// Whether names of columns that were not foreseen may be values: `PIVOT … IN (ANY)` makes them
+    /// so, code can do anything, and an earlier result has the names that it has.
+    pub(super) fn names_by_values(&self) -> bool {
+        let Some(facts) = self.facts else {
+            return true;
+        };
+        let reads_results = !facts.named_results.is_empty() || facts.uses_last_query_id;
+        let is_query = |kind: &String| matches!(kind.as_str(), "SELECT" | "VALUES");
+        let is_code = !facts.kinds.iter().all(is_query);
+        !self.is_no_data() && (facts.names_by_values || reads_results || is_code)
     }
 
     pub(super) const fn is_no_data(&self) -> bool {
@@ -162,6 +189,8 @@ pub struct Told {
     pub masking: Option<Arc<Masking>>,
     /// Labels that it carries, and that the principal may see here.
     pub cleared: BTreeSet<Arc<str>>,
+    /// Objects in it have the keys with which they are stored.
+    pub keeps_keys: bool,
 }
 
 /// One output as `policy explain` shows it; without a name it is every output.
@@ -193,25 +222,25 @@ pub fn outputs(scope: &Scope<'_>, origin: Origin<'_>) -> Vec<Explained> {
 /// Labels with where they come from.
 #[derive(Debug, Default)]
 struct Carried<'a> {
-    by_label: BTreeMap<&'a str, From<'a>>,
+    by_label: BTreeMap<&'a str, From>,
     /// Why the origin is not known, where it is not.
     unknown: Option<String>,
     by_lineage: bool,
 }
 
 #[derive(Debug, Default)]
-struct From<'a> {
-    tables: BTreeSet<&'a ObjectName>,
+struct From {
+    tables: BTreeSet<ObjectName>,
     nowhere: bool,
 }
 
 impl<'a> Carried<'a> {
-    fn add(&mut self, labels: BTreeSet<&'a str>, table: Option<&'a ObjectName>) {
+    fn add(&mut self, labels: BTreeSet<&'a str>, table: Option<&ObjectName>) {
         for label in labels {
             let from = self.by_label.entry(label).or_default();
             match table {
                 Some(table) => {
-                    from.tables.insert(table);
+                    from.tables.insert(table.clone());
                 }
                 None => from.nowhere = true,
             }
@@ -241,8 +270,41 @@ pub(super) fn known<'a>(
         }
     }
     by_name(scope, origin, name, &tables, &mut carried);
-    settle(scope, carried)
+    Told {
+        keeps_keys: keeps_keys(scope, origin, &output.sources),
+        ..settle(scope, carried)
+    }
 }
+
+/// Whether objects come out with the keys that they were stored with: they are those of one column
+/// and nothing in the statement makes keys of values. What a view or an earlier statement has made
+/// is not known.
+fn keeps_keys(scope: &Scope<'_>, origin: Origin<'_>, sources: &Sources) -> bool {
+    let Sources::Known(sources) = sources else {
+        return false;
+    };
+    let mut sources = sources.iter();
+    let (Some(source), None) = (sources.next(), sources.next()) else {
+        return false;
+    };
+    let makes_keys = |name: &String| MAKE_KEYS.iter().any(|it| name.contains(it));
+    let facts = origin.facts;
+    facts.is_some_and(|facts| !facts.functions.iter().any(makes_keys))
+        && !is_opaque(facts, &source.table)
+        && (scope.written)(&source.table).is_none()
+}
+
+/// What is in the names of functions that make objects of values, or of texts.
+const MAKE_KEYS: [&str; 8] = [
+    "AI_",
+    "CORTEX",
+    "MAP_",
+    "OBJECT",
+    "PARSE_",
+    "REDUCE",
+    "TRANSFORM",
+    "XML",
+];
 
 /// What any column carries when the columns are not known. `output` is what was foreseen of it.
 pub(super) fn unknown<'a>(
@@ -275,29 +337,132 @@ pub(super) fn no_data<'a>(scope: &Scope<'a>, origin: Origin<'a>, name: &str) -> 
 fn of_source<'a>(
     scope: &Scope<'a>,
     origin: Origin<'a>,
-    source: &'a Column,
+    source: &Column,
     carried: &mut Carried<'a>,
 ) {
-    let table = &source.table;
-    if is_opaque(origin.facts, table) {
-        carried.unknown.get_or_insert_with(|| unread(table));
+    follow(scope, origin.facts, source, carried, &mut BTreeSet::new());
+}
+
+/// Copies of copies of one column are followed to so many columns; what comes from more is unknown.
+const FOLLOWED_MAX: usize = 1_000;
+
+/// Adds the labels of a column, and those of the columns that were copied to it.
+fn follow<'a>(
+    scope: &Scope<'a>,
+    facts: Option<&Facts>,
+    source: &Column,
+    carried: &mut Carried<'a>,
+    followed: &mut BTreeSet<Column>,
+) {
+    let why = is_opaque(facts, &source.table).then(|| unread(&source.table));
+    if let Some(why) = why {
+        carried.unknown.get_or_insert(why);
         carried.add(scope.labels.patterned(scope.account), None);
     }
-    let labels = scope.labels.of(scope.account, source);
-    carried.by_lineage |= !labels.is_empty();
-    carried.add(labels, Some(table));
+    let mut open = vec![source.clone()];
+    // What was put into tables is told without what may be a view.
+    while let Some(source) = open.pop() {
+        if followed.contains(&source) {
+            continue;
+        }
+        let table = &source.table;
+        let labels = scope.labels.of(scope.account, &source);
+        carried.by_lineage |= !labels.is_empty();
+        carried.add(labels, Some(table));
+        if let Some(written) = (scope.written)(table) {
+            let mut why = copied(&written, &source, &mut open);
+            if followed.len() >= FOLLOWED_MAX {
+                open.clear();
+                why = Some("it was copied from more columns than are followed".to_owned());
+            }
+            if let Some(why) = why {
+                carried.unknown.get_or_insert(why);
+                carried.add(scope.labels.patterned(scope.account), None);
+            }
+        }
+        followed.insert(source);
+    }
+}
+
+/// Adds the columns that were copied to one; tells why where others may have been.
+fn copied(written: &Written, source: &Column, open: &mut Vec<Column>) -> Option<String> {
+    let mut unknown = None;
+    for (column, sources) in &written.columns {
+        let (Some(one), Some(other)) = (column, &source.column) else {
+            add(sources, open, &mut unknown);
+            continue;
+        };
+        // Whether a session folds names is not known here.
+        if one.to_uppercase() == other.to_uppercase() {
+            add(sources, open, &mut unknown);
+        }
+    }
+    open.extend(written.like.iter().map(|table| Column {
+        table: table.clone(),
+        column: source.column.clone(),
+    }));
+    unknown
+}
+
+fn add(sources: &Sources, open: &mut Vec<Column>, unknown: &mut Option<String>) {
+    match sources {
+        Sources::Known(columns) => open.extend(columns.iter().cloned()),
+        Sources::Unknown(why) => {
+            unknown.get_or_insert_with(|| why.clone());
+        }
+    }
+}
+
+/// What a statement puts into tables, as may be said when it is not at hand: what comes from what may
+/// be a view is of unknown origin.
+#[must_use]
+pub fn lasting_writes(facts: &Facts) -> Writes {
+    let mut writes = facts.writes.clone();
+    for written in writes.values_mut() {
+        for sources in written.columns.values_mut() {
+            let opaque = match &*sources {
+                Sources::Unknown(_) => None,
+                Sources::Known(columns) => columns
+                    .iter()
+                    .find(|column| is_opaque(Some(facts), &column.table)),
+            };
+            if let Some(why) = opaque.map(|column| unread(&column.table)) {
+                *sources = Sources::Unknown(why);
+            }
+        }
+        let is_view = |table: &&ObjectName| is_opaque(Some(facts), table);
+        if let Some(table) = written.like.iter().find(is_view) {
+            let why = unread(table);
+            written.add(None, Sources::Unknown(why));
+        }
+    }
+    writes
 }
 
 /// Adds the labels of everything that the statement can have read.
 fn wide<'a>(scope: &Scope<'a>, origin: Origin<'a>, carried: &mut Carried<'a>) {
-    let touched = origin.facts.map(touched);
-    match touched {
-        Some(tables) if is_bounded(origin) && !tables.is_empty() => {
-            for table in tables {
-                carried.add(scope.labels.of_table(scope.account, table), Some(table));
-            }
+    let Some(facts) = origin.facts.filter(|_| is_bounded(origin)) else {
+        return carried.add(scope.labels.patterned(scope.account), None);
+    };
+    // An answer that is not what was foreseen may have columns that we did not see in the statement.
+    let sees_columns = matches!(origin.lineage, Some(Lineage::Unknown(_)));
+    let tables = touched(facts);
+    if tables.is_empty() {
+        return carried.add(scope.labels.patterned(scope.account), None);
+    }
+    let mut columns = BTreeSet::new();
+    for table in tables {
+        let seen = facts.columns.iter().filter(|it| it.table == *table);
+        let before = columns.len();
+        columns.extend(seen.filter(|_| sees_columns).cloned());
+        if columns.len() == before {
+            let (table, column) = (table.clone(), None);
+            columns.insert(Column { table, column });
         }
-        Some(_) | None => carried.add(scope.labels.patterned(scope.account), None),
+    }
+    let mut followed = BTreeSet::new();
+    for column in &columns {
+        follow(scope, origin.facts, column, carried, &mut followed);
     }
 }
 
