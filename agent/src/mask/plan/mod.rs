@@ -169,7 +169,8 @@ impl Plan {
                 Treatment::Mask(masking) => format!("mask {:?}", masking.label),
             };
             let cleared = column.cleared.as_ref().map(|cleared| &cleared.labels);
-            hasher.update(format!("{:?} {treatment} {cleared:?};", column.field).as_bytes());
+            let (field, keys) = (&column.field, column.keeps_keys);
+            hasher.update(format!("{field:?} {treatment} {cleared:?} {keys};").as_bytes());
         }
         *hasher.finalize().as_bytes()
     }

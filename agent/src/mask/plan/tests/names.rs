@@ -95,3 +95,15 @@ fn no_value_becomes_a_key() {
     check_keys("select payload:a as o from events", Type::Variant, true);
     check_keys("select payload as o from events", Type::Map, false);
 }
+
+#[test]
+fn a_result_with_a_find_in_a_name_is_not_passed_on_as_it_came() {
+    let world = World::new("[[label]]\nname = \"email\"\ndetectors = [\"email\"]");
+    let facts = world.facts("select * from sales");
+    let is_clear = |name: &str| {
+        let fields = vec![field(name, Type::Boolean)];
+        world.masked(Origin::whole(&facts), fields).is_clear()
+    };
+    assert!(is_clear("IS_PAID"));
+    assert!(!is_clear("jane.doe@example.com"), "Arrow says names again");
+}
