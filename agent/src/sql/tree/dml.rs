@@ -270,7 +270,8 @@ impl Walker<'_> {
                 for row in &values.rows {
                     for (at, expr) in row.content.iter().enumerate() {
                         let taint = self.value(expr, scope);
-                        self.writes(&target, target.columns.get(at).cloned(), &taint);
+                        let column = target.columns.get(at).map(|column| &**column);
+                        self.writes(&target, column, &taint);
                     }
                 }
             }
@@ -349,8 +350,8 @@ impl Walker<'_> {
                 AssignmentTarget::ColumnName(name) => self.parts(name),
                 AssignmentTarget::Tuple(_) => None,
             };
-            let column = column.and_then(|mut parts| parts.pop()).map(Rc::from);
-            self.writes(&target, column, &taint);
+            let column = column.and_then(|mut parts| parts.pop());
+            self.writes(&target, column.as_deref(), &taint);
         }
         reads
     }

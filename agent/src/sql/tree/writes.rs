@@ -43,15 +43,15 @@ impl Walker<'_> {
         self.writes(target, None, &Taint::clean());
         for (at, output) in rows.outputs.iter().enumerate() {
             let column = match target.columns.is_empty() {
-                true => output.name.clone(),
-                false => target.columns.get(at).cloned(),
+                true => output.name.as_deref(),
+                false => target.columns.get(at).map(|column| &**column),
             };
             self.writes(target, column, &output.taint);
         }
     }
 
     /// Notes that a value goes into a column; without one into any.
-    pub(super) fn writes(&mut self, target: &Target, column: Option<Rc<str>>, taint: &Taint) {
+    pub(super) fn writes(&mut self, target: &Target, column: Option<&str>, taint: &Taint) {
         if self.is_view() {
             return;
         }
@@ -60,7 +60,7 @@ impl Walker<'_> {
             let written = self.written.entry(table.clone()).or_default();
             let is_constant = *taint == Taint::clean();
             if !is_constant {
-                written.add(column.as_deref().map(str::to_owned), sources.clone());
+                written.add(column.map(str::to_owned), sources.clone());
             }
         }
     }
