@@ -98,7 +98,7 @@ impl<'a> Origin<'a> {
                 &mut BTreeSet::new(),
             );
             let mut labels = carried.by_label.keys();
-            labels.any(|label| hidden(label))
+            labels.any(&hidden)
         };
         if columns.any(is_hidden) {
             return true;
