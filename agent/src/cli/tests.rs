@@ -90,6 +90,11 @@ fn what_init_writes_is_what_check_accepts() {
             .snapshot()
             .is_empty()
     );
+    let config_path = config.display().to_string();
+    let column = "SHOP.PUBLIC.USERS.EMAIL";
+    let labels = run(&["labels", "explain", column, "--config", &config_path]);
+    let labels = labels.expect("explained");
+    assert!(labels.contains("pii.email"), "{labels}");
     assert_eq!(mode(&config), 0o600);
     assert_eq!(mode(&dir.path().join("etc/snowfence/secrets")), 0o700);
     assert_eq!(mode(&dir.path().join("var/lib/snowfence/record")), 0o700);

@@ -148,7 +148,9 @@ impl<'p> Cells<'p> {
         };
         if let Some(masking) = masking {
             state.masked += 1;
-            let replaced = if is_json {
+            let replaced = if is_json && !self.column.keeps_keys && value.contains('{') {
+                Replaced::Null
+            } else if is_json {
                 masking.json(value, output)
             } else {
                 masking.text(value, output)

@@ -34,6 +34,8 @@ pub mod tags;
 pub mod text;
 
 pub use proof::{Key, Masked, MaskedBody};
+#[cfg(test)]
+pub(crate) use stream::for_test as chunk_for_test;
 pub use stream::{Raw, Sieve, Source, StreamError};
 
 use std::borrow::Cow;

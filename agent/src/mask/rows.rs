@@ -194,11 +194,13 @@ mod tests {
             labels: [].into(),
             reason: None,
             cleared: None,
+            keeps_keys: true,
         });
         let plan = Plan {
             columns: columns.collect(),
             content: Arc::default(),
             cleared: [].into(),
+            hides_names: false,
         };
         Chunk::new(Arc::new(plan), Format::Json, 1000)
     }

@@ -63,6 +63,12 @@ pub(super) fn open(stream: Incoming, plan: &Arc<Plan>, shape: ChunkShape) -> (So
     (source, Sieve { chunk, rows })
 }
 
+/// The halves of a chunk that no upstream answered with.
+#[cfg(test)]
+pub(crate) fn for_test(stream: Incoming, plan: &Arc<Plan>, shape: ChunkShape) -> (Source, Sieve) {
+    open(stream, plan, shape)
+}
+
 impl Source {
     /// The next piece; `None` at the end. Cancel-safe.
     ///

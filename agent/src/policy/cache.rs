@@ -125,6 +125,8 @@ fn statement(policies: &PolicySet, facts: &Facts, digest: &mut Digest) {
         // Others look at these before and after policy.
         parts: _,
         missing: _,
+        writes: _,
+        names_by_values: _,
         session_changes: _,
         named_results: _,
         hides_result: _,

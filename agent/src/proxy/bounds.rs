@@ -13,6 +13,7 @@ use super::{api, chunk};
 use crate::access::{Running, Spend};
 use crate::catalog::{Change, Extent};
 use crate::clock;
+use crate::mask::outputs;
 use crate::policy::{self, Demand, Judgement};
 use crate::session::state::{Answer, Course};
 use crate::session::{Judged, Place, Terms};
@@ -148,6 +149,8 @@ pub(super) fn begin(
     let change = (!extents.is_empty()).then(|| services.catalog.change(&session.account, extents));
     if let Some(facts) = question.facts() {
         note_created(session, facts);
+        let copies = &services.state.copies;
+        copies.note(&session.account, outputs::lasting_writes(facts));
     }
     Begun { going, change }
 }

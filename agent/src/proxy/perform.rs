@@ -103,7 +103,8 @@ async fn forward(
     let sending = api::send(services, session, recorded, &tag);
     let waiting = bounds::in_time(connection, services, session, &operation, &terms, sending);
     let unmasked = Box::pin(waiting).await?;
-    let mut admitted = admit(unmasked, &operation, shape.as_deref())?;
+    let announced = shape.as_deref().map(|it| &it.shape);
+    let mut admitted = admit(unmasked, &operation, announced)?;
     let summary = admitted.summary();
     let id = summary.query_id.as_ref();
     let seen = id.is_some_and(|id| services.results.knows(id));
@@ -115,11 +116,15 @@ async fn forward(
     bounds::check_rows(&terms, summary)?;
     let cost = bounds::cost(&operation, question.fresh, summary);
     bounds::spend(connection, services, cost).await?;
-    api::keep_shape(services, summary);
     let chunks = admitted.take_chunks();
     let id = admitted.summary().query_id.clone();
     let about = masking::about(services, &operation, id.as_ref(), &terms);
     let planned = masking::plan(connection, services, session, &about, &admitted).await?;
+    match &shape {
+        // Like a chunk, it goes on where the beginning of its result stopped.
+        Some(partitioned) => planned.goes_on(&partitioned.digest)?,
+        None => api::keep_shape(services, admitted.summary(), planned.digest()),
+    }
     let format = admitted.summary().format();
     let mut ready = masking::apply(admitted, &planned).await?;
     let masked = planned.outcome(ready.tally());

@@ -29,7 +29,7 @@ use crate::kernel::{Flow, Flows, Kernel};
 use crate::mask::masks::Masker;
 use crate::policy;
 use crate::record::{self, Ending, Opening, Outcome, Recorder};
-use crate::session::{self, Chunks, Registry, Results, SessionId, Shapes};
+use crate::session::{self, Chunks, Copies, Registry, Results, SessionId, Shapes};
 use crate::sql::Analyst;
 use crate::telemetry::ErrorChain;
 use crate::tls::{SnowflakeNames, Terminator};
@@ -83,6 +83,7 @@ pub struct State {
     pub(super) logins: Logins,
     pub(super) entrances: Entrances,
     pub(super) shapes: Shapes,
+    pub(super) copies: Copies,
     pub(super) freezer: Freezer,
     /// Changes when what was judged before is to be judged again.
     pub(super) again: watch::Sender<u64>,
@@ -108,6 +109,7 @@ impl State {
             logins: Logins::default(),
             entrances: Entrances::default(),
             shapes: Shapes::default(),
+            copies: Copies::default(),
             freezer,
             again: watch::Sender::new(0),
             driven: watch::Sender::new(0),

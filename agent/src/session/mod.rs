@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod chunks;
+mod copies;
 mod holds;
 mod names;
 mod registry;
@@ -20,12 +21,13 @@ pub mod state;
 mod token;
 
 pub use chunks::{CapabilityTokens, ChunkLink, Chunks, Shape};
+pub use copies::Copies;
 pub use holds::{Cancelled, Held, Holds, HoldsFull, NewHold, Told};
 pub use names::at_login;
 pub use registry::{NewSession, OpenError, Registry, Session, SessionId, TokenError, Tokens};
 pub use requests::{Admission, Requests, statement_digest};
 pub use results::{Judged, Owned, Place, Results, Terms};
 pub use running::{Running, RunningFull, Statement, lost};
-pub use shapes::Shapes;
+pub use shapes::{Partitioned, Shapes};
 pub use state::State;
 pub use token::{Token, parse_authorization};

@@ -268,6 +268,11 @@ fn weight(facts: &Facts) -> usize {
         + facts.predicates.len()
         + facts.functions.len()
         + facts.missing.len()
+        + facts
+            .writes
+            .values()
+            .map(|it| 1 + it.names())
+            .sum::<usize>()
         + sources;
     1024 + names * NAME
 }

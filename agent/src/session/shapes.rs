@@ -10,6 +10,14 @@ use crate::snowflake::result::api::Shape;
 /// is some thousand results. Who asks for more of one that is forgotten is told to begin anew.
 const BYTES_MAX: usize = 32 << 20;
 
+/// What is known of a result with more partitions than one.
+#[derive(Clone, Debug)]
+pub struct Partitioned {
+    pub shape: Shape,
+    /// Of the plan that its beginning was masked by.
+    pub digest: [u8; 32],
+}
+
 /// The shapes of results by handle. A later partition has nothing but cells: what they are, only its
 /// result's beginning has said.
 #[derive(Debug, Default)]
@@ -17,31 +25,31 @@ pub struct Shapes(Mutex<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    known: HashMap<QueryId, Arc<Shape>>,
+    known: HashMap<QueryId, Arc<Partitioned>>,
     order: VecDeque<QueryId>,
     bytes: usize,
 }
 
 impl Shapes {
     /// Remembers a shape; the newest answer is believed.
-    pub fn keep(&self, id: &QueryId, shape: Shape) {
+    pub fn keep(&self, id: &QueryId, shape: Partitioned) {
         let mut inner = self.lock();
-        inner.bytes += weight(&shape);
+        inner.bytes += weight(&shape.shape);
         match inner.known.insert(id.clone(), Arc::new(shape)) {
-            Some(old) => inner.bytes = inner.bytes.saturating_sub(weight(&old)),
+            Some(old) => inner.bytes = inner.bytes.saturating_sub(weight(&old.shape)),
             None => inner.order.push_back(id.clone()),
         }
         while inner.bytes > BYTES_MAX
             && let Some(oldest) = inner.order.pop_front()
         {
             if let Some(old) = inner.known.remove(&oldest) {
-                inner.bytes = inner.bytes.saturating_sub(weight(&old));
+                inner.bytes = inner.bytes.saturating_sub(weight(&old.shape));
             }
         }
     }
 
     #[must_use]
-    pub fn get(&self, id: &QueryId) -> Option<Arc<Shape>> {
+    pub fn get(&self, id: &QueryId) -> Option<Arc<Partitioned>> {
         self.lock().known.get(id).cloned()
     }
 
@@ -58,10 +66,14 @@ fn weight(shape: &Shape) -> usize {
 mod tests {
     use super::*;
 
-    fn shape(bytes: usize) -> Shape {
-        Shape {
+    fn shape(bytes: usize) -> Partitioned {
+        let shape = Shape {
             row_type: vec![b' '; bytes].into(),
             rows: vec![1, 2],
+        };
+        Partitioned {
+            shape,
+            digest: [0; 32],
         }
     }
 
@@ -75,7 +87,7 @@ mod tests {
         assert!(shapes.get(&id(0)).is_none());
         assert!(shapes.get(&id(1)).is_some() && shapes.get(&id(2)).is_some());
         shapes.keep(&id(2), shape(1));
-        assert_eq!(shapes.get(&id(2)).unwrap().row_type.len(), 1);
+        assert_eq!(shapes.get(&id(2)).unwrap().shape.row_type.len(), 1);
         shapes.keep(&id(3), shape(BYTES_MAX / 2 - 1024));
         assert!(
             shapes.get(&id(1)).is_some(),

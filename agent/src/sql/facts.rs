@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::name::ObjectName;
+use super::writes::Writes;
 
 /// What a statement does, the coarsest thing that policy can speak of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -241,6 +242,10 @@ pub struct Facts {
     /// Tables and views whose columns or definition would have told more. A known source that is a
     /// column of one of these may stand for others: what looks like a table may be a view.
     pub missing: BTreeSet<ObjectName>,
+    /// What is put into tables, and from where.
+    pub writes: Writes,
+    /// The text may make names of columns of values, as `PIVOT … IN (ANY)` does.
+    pub names_by_values: bool,
     pub session_changes: Vec<SessionChange>,
     /// BLAKE3 over the text with its literals taken out, hexadecimal: the same for statements that
     /// differ in their values alone.
@@ -301,6 +306,8 @@ impl Facts {
             lineage: Lineage::Unknown(obscurity.clone()),
             parts: Vec::new(),
             missing: BTreeSet::new(),
+            writes: Writes::new(),
+            names_by_values: true,
             session_changes: vec![SessionChange::Unknown],
             fingerprint: String::new(),
             obscurity: Some(obscurity),

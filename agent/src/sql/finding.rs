@@ -8,6 +8,7 @@ use super::functions;
 use super::name::ObjectName;
 use super::opaque::{self, Obscurity};
 use super::tree::Found;
+use super::writes::{self, Writes};
 use super::written::Place;
 
 /// What is known of one statement.
@@ -20,6 +21,7 @@ pub(super) struct Finding {
     pub(super) predicates: BTreeSet<Column>,
     pub(super) lineage: Lineage,
     pub(super) missing: BTreeSet<ObjectName>,
+    pub(super) writes: Writes,
     pub(super) changes: Vec<SessionChange>,
     pub(super) obscurity: Option<Obscurity>,
 }
@@ -35,6 +37,7 @@ impl Finding {
             predicates: BTreeSet::new(),
             lineage: Lineage::NoData,
             missing: BTreeSet::new(),
+            writes: Writes::new(),
             changes: Vec::new(),
             obscurity: None,
         }
@@ -90,6 +93,7 @@ impl Finding {
         self.columns.extend(inner.columns);
         self.predicates.extend(inner.predicates);
         self.missing.extend(inner.missing);
+        writes::absorb(&mut self.writes, inner.writes);
         self.changes.extend(inner.changes);
         if self.obscurity.is_none() {
             self.obscurity = inner.obscurity;
@@ -103,6 +107,7 @@ impl Finding {
         self.columns.extend(found.columns);
         self.predicates.extend(found.predicates);
         self.missing.extend(found.missing);
+        writes::absorb(&mut self.writes, found.writes);
         self.lineage = found.lineage;
         if self.does(Effect::Opaque) {
             self.changes.push(SessionChange::Unknown);

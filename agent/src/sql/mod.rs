@@ -31,6 +31,7 @@ mod results;
 mod split;
 mod text;
 mod tree;
+pub mod writes;
 mod written;
 
 pub use analyst::Analyst;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::context::Context;
 use super::cursor::{Piece, Scope};
-use super::facts::{Effect, Facts, Lineage};
+use super::facts::{Effect, Facts, Lineage, ObjectKind, Sources};
 use super::finding::Finding;
 use super::lexer::{Token, lex};
 use super::opaque::{self, Obscurity};
@@ -43,6 +43,7 @@ pub(super) fn facts(text: &str, context: &Context) -> Facts {
         results::suspected(text, is_whole.then_some(&tokens), named)
     };
     facts.fingerprint = fingerprint::of(text, is_whole.then_some(&tokens));
+    facts.names_by_values = text.to_ascii_uppercase().contains("PIVOT");
     facts.file_transfer = pieces.iter().any(|piece| is_transfer(piece.tokens));
     facts.named_results = named.ids;
     facts.hides_result = named.hidden;
@@ -59,6 +60,7 @@ fn judge(pieces: &[Piece<'_>], context: &Context) -> Facts {
     for piece in pieces {
         let scope = Scope::new(&context);
         let mut finding = families::statement(*piece, scope);
+        note_unread(&mut finding);
         let lineage = std::mem::replace(&mut finding.lineage, Lineage::NoData);
         if pieces.len() > 1 {
             parts.push(lineage.clone());
@@ -84,6 +86,8 @@ fn judge(pieces: &[Piece<'_>], context: &Context) -> Facts {
         lineage: all.lineage,
         parts,
         missing: all.missing,
+        writes: all.writes,
+        names_by_values: false,
         session_changes: all.changes,
         fingerprint: String::new(),
         obscurity: all.obscurity.map(|it| format!("not understood: {it}")),
@@ -91,6 +95,40 @@ fn judge(pieces: &[Piece<'_>], context: &Context) -> Facts {
         named_results: Vec::new(),
         hides_result: false,
         uses_last_query_id: false,
+    }
+}
+
+/// Notes tables that get rows in a way that was told by its words alone: from where is not known.
+fn note_unread(finding: &mut Finding) {
+    for access in &finding.accesses {
+        let writes = match access.effect {
+            Effect::Insert | Effect::Merge | Effect::Update => true,
+            Effect::Admin
+            | Effect::Ai
+            | Effect::Alter
+            | Effect::Create
+            | Effect::Delete
+            | Effect::Describe
+            | Effect::Drop
+            | Effect::Execute
+            | Effect::Export
+            | Effect::Grant
+            | Effect::Import
+            | Effect::Opaque
+            | Effect::Read
+            | Effect::Session
+            | Effect::Transaction
+            | Effect::Truncate => false,
+        };
+        let table = access.object.name.as_ref();
+        let table = table.filter(|_| access.object.kind == ObjectKind::Table);
+        if let (true, Some(table)) = (writes, table)
+            && !finding.writes.contains_key(table)
+        {
+            let why = format!("what was put into `{table}` was not followed");
+            let written = finding.writes.entry(table.clone()).or_default();
+            written.add(None, Sources::Unknown(why));
+        }
     }
 }
 

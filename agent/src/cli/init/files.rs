@@ -32,6 +32,10 @@ impl Layout {
         self.path("etc/snowfence/policies/first.cedar")
     }
 
+    pub(super) fn labels(&self) -> PathBuf {
+        self.path("etc/snowfence/policies/labels.toml")
+    }
+
     /// The settings that differ from the defaults because of where the root is.
     pub(super) fn sections(&self) -> String {
         if self.root == Path::new("/") {
@@ -49,7 +53,7 @@ impl Layout {
     }
 
     pub(super) fn refuse_existing(&self) -> Result<()> {
-        for path in [self.config(), self.policy()] {
+        for path in [self.config(), self.policy(), self.labels()] {
             if fs::symlink_metadata(&path).is_ok() {
                 bail!(
                     "`{}` is there already; `--force` replaces it",
@@ -76,6 +80,10 @@ impl Layout {
 
     pub(super) fn write_policy(&self, text: &str, force: bool) -> Result<()> {
         write(&self.policy(), text, 0o644, force)
+    }
+
+    pub(super) fn write_labels(&self, text: &str, force: bool) -> Result<()> {
+        write(&self.labels(), text, 0o644, force)
     }
 }
 

@@ -1,4 +1,4 @@
-//! `snowfence init`: a first configuration, authority and policy, from flags or from questions.
+//! `snowfence init`: a first configuration, authority, policy and labels, from flags or from questions.
 
 mod answers;
 mod files;
@@ -21,7 +21,7 @@ use crate::tls::Authority;
 pub(super) use answers::Answers;
 use files::Layout;
 
-/// Writes a first configuration, authority and policy. Asks on a terminal for what no flag says.
+/// Writes a first configuration, authority, policy and labels. Asks on a terminal for what no flag says.
 #[derive(Debug, Args)]
 pub(super) struct Init {
     /// The host name of the Snowflake account: `org-account.snowflakecomputing.com`.
@@ -66,7 +66,7 @@ pub(super) struct Init {
     /// Puts everything below this directory instead of below `/`.
     #[arg(long, value_name = "DIR", default_value = "/")]
     dir: PathBuf,
-    /// Replaces an existing configuration and first policy. The authority is always kept.
+    /// Replaces an existing configuration, first policy and labels. The authority is always kept.
     #[arg(long)]
     force: bool,
 }
@@ -78,6 +78,9 @@ enum Kind {
     OauthClientCredentials,
     Password,
 }
+
+/// What is masked on a fresh host: everything that the shipped labels know.
+const FIRST_LABELS: &str = include_str!("../../../../policies/labels.toml");
 
 /// The one credential that `init` writes.
 const CREDENTIAL: &str = "default";
@@ -101,6 +104,7 @@ impl Init {
             .context("making the authority")?;
         drop(authority);
         layout.write_policy(default_policy(), force)?;
+        layout.write_labels(FIRST_LABELS, force)?;
         // Last: a configuration is there only if everything that it names is.
         layout.write_config(&text, force)?;
         next_steps(&answers, &layout, output)
@@ -166,7 +170,7 @@ fn next_steps(answers: &Answers, layout: &Layout, output: &mut Output<'_>) -> Re
     let config = layout.config();
     let config = config.display();
     output.line(&format!(
-        "Wrote {config}, the authority and a first policy. Next:"
+        "Wrote {config}, the authority, a first policy and labels. Next:"
     ))?;
     if let SecretSource::File(path) = &answers.secret
         && !path.exists()
@@ -184,6 +188,10 @@ fn next_steps(answers: &Answers, layout: &Layout, output: &mut Output<'_>) -> Re
     output.line(&format!(
         "  read the first policy:     {}",
         layout.policy().display()
+    ))?;
+    output.line(&format!(
+        "  say what is masked:        {}",
+        layout.labels().display()
     ))?;
     output.line(&format!(
         "  check the configuration:   snowfence config check --config {config}"

@@ -50,6 +50,7 @@ pub(super) fn of(
         masks,
         account: question.account,
         unmasked: &unmasked,
+        written: &|_| None,
     };
     let outputs = outputs(&scope, Origin::whole(facts));
     outputs.iter().zip(1..).map(view).collect()

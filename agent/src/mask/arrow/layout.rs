@@ -75,7 +75,7 @@ pub(super) fn layouts(plan: &Plan, schema: &Schema) -> Result<(Vec<Layout>, Sche
     }
     let mut layouts = Vec::with_capacity(found);
     let mut fields = Vec::with_capacity(found);
-    for (column, field) in plan.columns.iter().zip(schema.fields()) {
+    for (at, (column, field)) in plan.columns.iter().zip(schema.fields()).enumerate() {
         let shape = shape(&column.field, field.data_type()).ok_or_else(|| {
             let (announced, found) = (column.field.kind, field.data_type());
             RowsError::Schema(format!("{announced:?} came as {found}"))
@@ -85,7 +85,9 @@ pub(super) fn layouts(plan: &Plan, schema: &Schema) -> Result<(Vec<Layout>, Sche
             becomes_text: column::becomes_text(column),
             leaf: leaf(column, shape),
         };
-        fields.push(written(plan, column, &layout, field));
+        let name = plan.other_name(at);
+        let name = name.or_else(|| rowtype::masked_name(field.name(), plan));
+        fields.push(written(name, column, &layout, field));
         layouts.push(layout);
     }
     let schema = Schema::new_with_metadata(fields, schema.metadata().clone());
@@ -168,8 +170,12 @@ fn leaf(column: &Column, shape: Shape) -> Option<Column> {
 
 /// The field as it goes out, called as in the masked row type. Where a value may become NULL the field
 /// says so, and says it before the first batch: a stream has one schema.
-fn written(plan: &Plan, column: &Column, layout: &Layout, field: &Arc<Field>) -> Arc<Field> {
-    let name = rowtype::masked_name(field.name(), plan);
+fn written(
+    name: Option<String>,
+    column: &Column,
+    layout: &Layout,
+    field: &Arc<Field>,
+) -> Arc<Field> {
     let may_be_null = match &column.treatment {
         Treatment::Clear => false,
         Treatment::Scan(_) => matches!(layout.shape, Shape::Text | Shape::Number | Shape::Opaque),

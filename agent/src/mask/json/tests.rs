@@ -45,6 +45,7 @@ fn column(kind: Type, scale: u8, treatment: Treatment) -> Column {
         labels: [].into(),
         reason: None,
         cleared: None,
+        keeps_keys: true,
     }
 }
 
@@ -53,6 +54,7 @@ fn plan(columns: impl IntoIterator<Item = Column>) -> Plan {
         columns: columns.into_iter().collect(),
         content: Arc::default(),
         cleared: [].into(),
+        hides_names: false,
     }
 }
 

@@ -12,7 +12,7 @@ use super::detect::Hint;
 use super::masks::Masks;
 use super::method::Masking;
 use super::outputs::{Origin, Scope, Told, known, no_data, unknown};
-use crate::snowflake::rowtype::{Field, Type};
+use crate::snowflake::rowtype::{self, Field, Type};
 use crate::sql::facts::Output;
 
 /// Numbers with fewer digits are not identifiers: the shortest that detectors know have nine.
@@ -26,6 +26,8 @@ pub struct Plan {
     pub content: Arc<Content>,
     /// Labels whose finds are shown as they are.
     pub cleared: BTreeSet<Arc<str>>,
+    /// Values may be names of columns: those of unknown origin are counted in their place.
+    pub hides_names: bool,
 }
 
 /// One column of a result.
@@ -37,6 +39,8 @@ pub struct Column {
     pub reason: Option<Reason>,
     /// Set where the principal may see labels of this column that are masked elsewhere.
     pub cleared: Option<Cleared>,
+    /// The keys of its JSON are names of fields, as they are stored; otherwise they may be values.
+    pub keeps_keys: bool,
 }
 
 /// What is shown of one column and not of others.
@@ -106,13 +110,26 @@ impl Plan {
             columns: columns.collect(),
             content,
             cleared,
+            hides_names: !foreseen && origin.names_by_values(),
         }
+    }
+
+    /// What a column is called, counted from 0, where its own name could be a value.
+    #[must_use]
+    pub fn other_name(&self, at: usize) -> Option<String> {
+        let column = self.columns.get(at)?;
+        let is_unknown = matches!(column.reason, Some(Reason::Unknown(_)));
+        (self.hides_names && is_unknown).then(|| format!("COLUMN_{}", at + 1))
     }
 
     /// True if nothing has to be read: the result is passed on as it came.
     #[must_use]
     pub fn is_clear(&self) -> bool {
-        let clear = |column: &Column| matches!(column.treatment, Treatment::Clear);
+        let clear = |column: &Column| {
+            // Arrow says the names of columns once more, in each chunk.
+            matches!(column.treatment, Treatment::Clear)
+                && rowtype::masked_name(&column.field.name, self).is_none()
+        };
         self.columns.iter().all(clear)
     }
 
@@ -144,7 +161,7 @@ impl Plan {
     pub fn digest(&self, masks: &Masks) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new();
         hasher.update(masks.digest());
-        hasher.update(format!("{:?}", self.cleared).as_bytes());
+        hasher.update(format!("{:?} {}", self.cleared, self.hides_names).as_bytes());
         for column in &self.columns {
             let treatment = match &column.treatment {
                 Treatment::Clear => "clear".to_owned(),
@@ -152,7 +169,8 @@ impl Plan {
                 Treatment::Mask(masking) => format!("mask {:?}", masking.label),
             };
             let cleared = column.cleared.as_ref().map(|cleared| &cleared.labels);
-            hasher.update(format!("{:?} {treatment} {cleared:?};", column.field).as_bytes());
+            let (field, keys) = (&column.field, column.keeps_keys);
+            hasher.update(format!("{field:?} {treatment} {cleared:?} {keys};").as_bytes());
         }
         *hasher.finalize().as_bytes()
     }
@@ -182,6 +200,7 @@ fn column(
         }
     });
     let content = own.as_ref().map_or(content, |own| &own.content);
+    let keeps_keys = told.keeps_keys && field.kind != Type::Map;
     let (masking, mut labels) = (told.masking, told.labels);
     let treatment = match (masking, &field.kind) {
         (Some(masking), _) => Treatment::Mask(masking),
@@ -211,6 +230,7 @@ fn column(
         labels,
         reason,
         cleared: own,
+        keeps_keys,
     }
 }
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::*;
 use crate::identity::User;
 use crate::policy::default_policy;
-use crate::policy::rights::{ask, unmask};
+use crate::policy::rights::{ask, may_see, unmask};
 use crate::sql::{Analyst, Context, SessionState};
 
 /// Every pack, with what it is used together with: most packs only take away or add.
@@ -325,5 +325,76 @@ fn policies_of_the_demo_and_the_benchmark_still_load() {
             matches!(verdict, Verdict::Allow(_))
         });
         assert!(reads.contains(&true), "{name}");
+    }
+}
+
+/// Who sees what carries several labels must see each of them.
+#[track_caller]
+fn check_sees(pack_name: &str, role: &str, with_user: bool, column: &str, expected: bool) {
+    let policies = pack(pack_name);
+    let Principal { workload, .. } = principal("agent");
+    let user = with_user.then(|| User {
+        subject: "u1".to_owned(),
+        email: None,
+        groups: Vec::new(),
+    });
+    let principal = Principal {
+        workload,
+        user,
+        netns_cookie: 1,
+    };
+    let roles = [role.to_owned()];
+    let question = Question {
+        roles: &roles,
+        ..question(&principal, None)
+    };
+    let table = ObjectName::parse("CLINIC.PUBLIC.PATIENTS").unwrap();
+    let labels = policies.labels().of(
+        "acme",
+        &Column {
+            table: table.clone(),
+            column: Some(column.to_owned()),
+        },
+    );
+    assert!(!labels.is_empty(), "{column} is not labelled");
+    let sees = |label: &&str| may_see(&policies, &question, label, Some(&table)).is_some();
+    assert_eq!(
+        labels.iter().all(sees),
+        expected,
+        "{role} {column} {labels:?}"
+    );
+}
+
+#[test]
+fn a_care_team_with_a_user_sees_who_its_patients_are() {
+    for column in [
+        "MRN",
+        "PATIENT_NAME",
+        "LAST_NAME",
+        "DATE_OF_BIRTH",
+        "SSN",
+        "MBI",
+        "DIAGNOSIS",
+        "PHONE",
+        "EMAIL",
+        "STREET_ADDRESS",
+    ] {
+        check_sees("hipaa", "care-team", true, column, true);
+        check_sees("hipaa", "care-team", false, column, false);
+        check_sees("hipaa", "other", true, column, false);
+    }
+    for column in ["CARD_NUMBER", "PASSWORD", "PASSPORT_NUMBER"] {
+        check_sees("hipaa", "care-team", true, column, false);
+    }
+}
+
+#[test]
+fn who_is_cleared_sees_cards_and_no_codes() {
+    for column in ["CARD_NUMBER", "PAN"] {
+        check_sees("pci", "pci-cleared", false, column, true);
+        check_sees("pci", "other", false, column, false);
+    }
+    for column in ["CVV", "EMAIL"] {
+        check_sees("pci", "pci-cleared", false, column, false);
     }
 }

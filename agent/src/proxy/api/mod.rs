@@ -25,7 +25,7 @@ use crate::config::{Account, Credential, CredentialKind};
 use crate::http::CanonicalRequest;
 use crate::identity::PrincipalKey;
 use crate::record::Recorded;
-use crate::session::statement_digest;
+use crate::session::{Partitioned, statement_digest};
 use crate::snowflake::api::named_user;
 use crate::snowflake::request::derived_id;
 use crate::snowflake::result;
@@ -227,7 +227,7 @@ pub(in crate::proxy) async fn send(
 pub(in crate::proxy) fn shape(
     services: &Services,
     operation: &Operation,
-) -> Result<Option<Arc<Shape>>, Refusal> {
+) -> Result<Option<Arc<Partitioned>>, Refusal> {
     let Operation::ApiResult {
         handle,
         partition: number @ 1..,
@@ -241,7 +241,7 @@ pub(in crate::proxy) fn shape(
             "what columns this result has is not known; get it without `partition` first",
         )
     })?;
-    let count = shape.rows.len();
+    let count = shape.shape.rows.len();
     if usize::try_from(*number).is_ok_and(|number| number < count) {
         return Ok(Some(shape));
     }
@@ -254,10 +254,18 @@ pub(in crate::proxy) fn shape(
     ))
 }
 
-/// Remembers by what the later partitions of a result are read. Called once its beginning may leave.
-pub(in crate::proxy) fn keep_shape(services: &Services, summary: &result::Admitted) {
+/// Remembers by what the later partitions of a result are read, and what was done to its beginning.
+/// Called once that may leave.
+pub(in crate::proxy) fn keep_shape(
+    services: &Services,
+    summary: &result::Admitted,
+    digest: [u8; 32],
+) {
     if let (Some(id), Some(shape)) = (&summary.query_id, summary.shape()) {
-        services.state.shapes.keep(id, shape);
+        services
+            .state
+            .shapes
+            .keep(id, Partitioned { shape, digest });
     }
 }
 

@@ -46,6 +46,24 @@ pub(super) struct Planned {
 }
 
 impl Planned {
+    /// What later parts of the result are held to.
+    pub(super) const fn digest(&self) -> [u8; 32] {
+        self.digest
+    }
+
+    /// Refuses the rest of a result that would be masked otherwise than its beginning was.
+    pub(super) fn goes_on(&self, digest: &[u8; 32]) -> Result<(), Refusal> {
+        if self.digest == *digest {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            Reason::RightLost,
+            "the rest of the result is withheld: since its first rows a grant began or ended, or \
+             the policies changed, so that it would be masked otherwise than they were; run the \
+             statement again",
+        ))
+    }
+
     /// What later chunks of the result are held to.
     pub(super) fn shape(&self, format: Format) -> Shape {
         let columns = self.plan.columns.iter();
@@ -147,15 +165,8 @@ pub(super) fn plan_chunk(
     let origin = link.terms.origin(link.shape.is_parent);
     let fields = link.shape.fields.clone();
     let planned = make(connection, services, &policies, question, origin, fields);
-    if planned.digest == link.shape.digest {
-        return Ok(planned);
-    }
-    Err(Refusal::new(
-        Reason::RightLost,
-        "the rest of the result is withheld: since its first rows a grant began or ended, or the \
-         policies changed, so that it would be masked otherwise than they were; run the statement \
-         again",
-    ))
+    planned.goes_on(&link.shape.digest)?;
+    Ok(planned)
 }
 
 fn make(
@@ -173,11 +184,14 @@ fn make(
         known: RefCell::default(),
     };
     let unmasked = |label: &str, table: Option<&ObjectName>| rights.may_see(label, table);
+    let account = question.account.as_str();
+    let written = |table: &ObjectName| services.state.copies.of(account, table);
     let scope = Scope {
         labels: policies.labels(),
         masks: &masks,
-        account: &question.account,
+        account,
         unmasked: &unmasked,
+        written: &written,
     };
     let has_rows = !fields.is_empty();
     let plan = Plan::of(&scope, origin, fields);
@@ -255,3 +269,6 @@ pub(super) async fn apply(admitted: Admitted, planned: &Planned) -> Result<Ready
     };
     masked.map_err(|error| bad_answer(&error))
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,9 +24,10 @@ pub fn masked(json: &[u8], plan: &Plan) -> Option<Vec<u8>> {
         return None;
     }
     let mut edits = Edits { text, all: vec![] };
-    for (entry, column) in entries.into_iter().zip(&plan.columns) {
+    for (at, (entry, column)) in entries.into_iter().zip(&plan.columns).enumerate() {
         let entry = Entry::parse(entry.get())?;
-        if let Some(name) = masked_name(&column.field.name, plan) {
+        let name = plan.other_name(at);
+        if let Some(name) = name.or_else(|| masked_name(&column.field.name, plan)) {
             edits.set(&entry, "name", &json::write(&name))?;
         }
         match &column.treatment {
@@ -201,11 +202,13 @@ mod tests {
             labels: [].into(),
             reason: None,
             cleared: None,
+            keeps_keys: true,
         });
         let plan = Plan {
             columns: columns.collect(),
             content: Arc::default(),
             cleared: [].into(),
+            hides_names: false,
         };
         let masked = masked(rowtype.as_bytes(), &plan)?;
         Some(String::from_utf8(masked).unwrap())

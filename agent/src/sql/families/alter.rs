@@ -4,8 +4,9 @@ use super::create::{name, read_type, run, touch};
 use super::types::Type;
 use super::{Judged, expression, foreign_code, session};
 use crate::sql::cursor::{Cursor, Piece, Scope};
-use crate::sql::facts::{Effect, ObjectKind};
+use crate::sql::facts::{Column, Effect, ObjectKind, Sources};
 use crate::sql::finding::Finding;
+use crate::sql::lexer::Token;
 use crate::sql::name::ObjectName;
 use crate::sql::opaque::Obscurity;
 
@@ -33,7 +34,10 @@ pub(super) fn alter(mut cursor: Cursor<'_>, scope: Scope<'_>) -> Judged {
             return Err(Obscurity::Form(format!("`{}`", finding.kind)));
         }
         govern(&mut finding, object, &name, cursor.rest());
-        other_name(&mut finding, object, cursor.rest(), scope)?;
+        other_name(&mut finding, object, &name, cursor.rest(), scope)?;
+        if object.kind == ObjectKind::Table {
+            renamed_column(&mut finding, &name, cursor.rest());
+        }
     }
     let rest = cursor.rest();
     expression::add_integrations(&mut finding, Effect::Alter, rest, scope)?;
@@ -60,6 +64,7 @@ fn govern(finding: &mut Finding, object: Type, name: &ObjectName, rest: Piece<'_
 fn other_name(
     finding: &mut Finding,
     object: Type,
+    table: &ObjectName,
     rest: Piece<'_>,
     scope: Scope<'_>,
 ) -> Result<(), Obscurity> {
@@ -68,9 +73,35 @@ fn other_name(
         if cursor.take(&words) {
             let other = name(&mut cursor, object, scope)?;
             touch(finding, Effect::Alter, object, &other);
+            if object.kind == ObjectKind::Table {
+                // Either may have the rows of the other from now on.
+                let mut like = |of: &ObjectName, source: &ObjectName| {
+                    let written = finding.writes.entry(of.clone()).or_default();
+                    written.like.insert(source.clone());
+                };
+                like(&other, table);
+                like(table, &other);
+            }
         }
     }
     Ok(())
+}
+
+/// `RENAME COLUMN a TO b`: the labels of the one go with its values.
+fn renamed_column(finding: &mut Finding, table: &ObjectName, rest: Piece<'_>) {
+    if rest.has_all(&["RENAME", "COLUMN"]) {
+        let tokens = rest.tokens.iter().skip_while(|token| !token.is("COLUMN"));
+        let names: Vec<Option<String>> = tokens.skip(1).take(3).map(Token::name).collect();
+        let [old, _to, new] = names.as_slice() else {
+            return;
+        };
+        let source = Column {
+            table: table.clone(),
+            column: old.clone(),
+        };
+        let written = finding.writes.entry(table.clone()).or_default();
+        written.add(new.clone(), Sources::Known([source].into()));
+    }
 }
 
 /// What makes data leave the account.

@@ -5,7 +5,7 @@
 use super::types::{self, Type};
 use super::{Judged, call, expression};
 use crate::sql::cursor::{Cursor, Piece, Scope};
-use crate::sql::facts::{Access, Effect, Object, ObjectKind, SessionChange};
+use crate::sql::facts::{Access, Effect, Lineage, Object, ObjectKind, SessionChange, Sources};
 use crate::sql::finding::Finding;
 use crate::sql::lexer::{Lexeme, Token};
 use crate::sql::name::ObjectName;
@@ -23,6 +23,9 @@ pub(super) fn create(mut cursor: Cursor<'_>, scope: Scope<'_>) -> Judged {
     } else {
         let name = name(&mut cursor, object, scope)?;
         touch(&mut finding, Effect::Create, object, &name);
+        if is_filled(object) {
+            finding.writes.entry(name.clone()).or_default();
+        }
         switch(&mut finding, object, name);
     }
     let rest = cursor.rest();
@@ -133,6 +136,9 @@ fn add_source(
         if let Some(at) = head.find(|token| token.is(word)) {
             let mut cursor = Cursor::new(rest.from(at + 1));
             let name = cursor.name(object.kind, scope)?;
+            for written in finding.writes.values_mut().filter(|_| word == "CLONE") {
+                written.like.insert(name.clone());
+            }
             finding.add(Effect::Read, object.kind, name);
         }
     }
@@ -186,13 +192,53 @@ fn add_definition(
     let query = rest.from(at + 1);
     let first = query.tokens.first();
     if first.is_some_and(|first| first.is_any(&queries) || first.is_symbol('(')) {
-        return expression::add_query(finding, query, scope);
+        let lineage = expression::add_query(finding, query, scope)?;
+        fill(finding, &columns(rest), &lineage);
+        return Ok(());
     }
     // A query in another form may be anything.
     let is_rows = finding.kind.ends_with("VIEW") || finding.kind.ends_with("TABLE");
     match is_rows {
         true => Err(Obscurity::Form(format!("`{}`", finding.kind))),
         false => Ok(()),
+    }
+}
+
+/// True for what keeps rows of its own; what a view shows is told by its definition.
+fn is_filled(object: Type) -> bool {
+    object.kind == ObjectKind::Table && !object.words.ends_with("VIEW")
+}
+
+/// The names in the list of columns that stands before a query.
+fn columns(rest: Piece<'_>) -> Vec<Option<String>> {
+    let mut columns = Vec::new();
+    let Some(mut list) = Cursor::new(rest).brackets() else {
+        return columns;
+    };
+    while let Some(first) = list.tokens.first() {
+        columns.push(first.name());
+        let comma = list.find(|token| token.is_symbol(','));
+        list = list.from(comma.map_or(list.tokens.len(), |comma| comma + 1));
+    }
+    columns
+}
+
+/// Notes what a query puts into the table that is made of it.
+fn fill(finding: &mut Finding, columns: &[Option<String>], lineage: &Lineage) {
+    for written in finding.writes.values_mut() {
+        match lineage {
+            Lineage::NoData => {}
+            Lineage::Unknown(why) => written.add(None, Sources::Unknown(why.clone())),
+            Lineage::Columns(outputs) => {
+                for (at, output) in outputs.iter().enumerate() {
+                    let column = match columns.get(at) {
+                        Some(column) => column.clone(),
+                        None => output.name.clone(),
+                    };
+                    written.add(column, output.sources.clone());
+                }
+            }
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::unparsed;
 use crate::sql::cursor::{Cursor, Piece, Scope};
-use crate::sql::facts::{Effect, ObjectKind};
+use crate::sql::facts::{Effect, Lineage, ObjectKind};
 use crate::sql::finding::Finding;
 use crate::sql::opaque::Obscurity;
 
@@ -72,16 +72,17 @@ fn is_statement(inside: Piece<'_>, is_values: bool) -> bool {
             && first.is_some_and(|it| it.is_any(&["INSERT", "DESC"])))
 }
 
-/// Adds the query that begins here, as the statement that it is.
+/// Adds the query that begins here, as the statement that it is, and tells what it returns.
 pub(super) fn add_query(
     finding: &mut Finding,
     query: Piece<'_>,
     scope: Scope<'_>,
-) -> Result<(), Obscurity> {
+) -> Result<Lineage, Obscurity> {
     let mut inner = super::rows::query(query, scope.deeper()?)?;
     inner.kind.clear();
+    let lineage = std::mem::replace(&mut inner.lineage, Lineage::NoData);
     finding.absorb(inner);
-    Ok(())
+    Ok(lineage)
 }
 
 /// Adds the integrations that options name: `STORAGE_INTEGRATION = name`.

@@ -3,7 +3,7 @@
 use super::Judged;
 use super::types::{self, Type};
 use crate::sql::cursor::{Cursor, Piece, Scope};
-use crate::sql::facts::{Effect, ObjectKind};
+use crate::sql::facts::{Effect, Lineage, ObjectKind};
 use crate::sql::finding::Finding;
 use crate::sql::name::ObjectName;
 use crate::sql::opaque::Obscurity;
@@ -30,6 +30,10 @@ pub(super) fn show(mut cursor: Cursor<'_>, scope: Scope<'_>) -> Judged {
         &["IN", "FOR"]
     };
     let place = what.find(|token| token.is_any(places));
+    if what.tokens.first().is_some_and(|it| it.is("VARIABLES")) {
+        let why = "a variable holds what it was set to";
+        finding.lineage = Lineage::Unknown(why.to_owned());
+    }
     let shown = types::read_plural(&mut { cursor });
     match place {
         Some(at) => within(&mut finding, what, what.from(at + 1), scope),

@@ -13,6 +13,7 @@ use super::names::Named;
 use super::scope::{Binding, Names, Scope};
 use super::shape::{Rest, Shape};
 use super::taint::{Gather, Taint};
+use super::writes::Target;
 use super::{Walker, Yield};
 use crate::sql::facts::{Effect, ObjectKind};
 
@@ -31,11 +32,14 @@ impl Walker<'_> {
 
     pub(super) fn insert(&mut self, insert: &Insert, outer: &Scope<'_>) -> Yield {
         let mut scope = outer.inner();
+        let mut target = None;
         match &insert.table {
             TableObject::TableName(name) => {
                 // The first clause of a multi-table insert may stand here, without a name.
                 if !name.0.is_empty() {
-                    self.inserts_into(name, &insert.columns, insert.overwrite, &mut scope);
+                    let columns = &insert.columns;
+                    let into = self.inserts_into(name, columns, insert.overwrite, &mut scope);
+                    target = Some(into);
                 }
             }
             TableObject::TableFunction(function) => {
@@ -48,6 +52,9 @@ impl Walker<'_> {
             }
         }
         let rows = insert.source.as_ref().map(|query| self.query(query, outer));
+        if let (Some(target), Some(rows)) = (&target, &rows) {
+            self.writes_rows(target, rows);
+        }
         self.multi_table(insert, rows, outer);
         self.assignments(&insert.assignments, &scope);
         for expr in insert.partitioned.iter().flatten() {
@@ -79,7 +86,7 @@ impl Walker<'_> {
         columns: &[AstName],
         overwrite: bool,
         scope: &mut Scope<'_>,
-    ) {
+    ) -> Target {
         let named = self.changed(name, scope);
         self.access_named(Effect::Insert, ObjectKind::Table, &named);
         if overwrite {
@@ -88,6 +95,11 @@ impl Walker<'_> {
         let last = |name: &AstName| self.parts(name)?.pop().map(Rc::from);
         let columns: Vec<Rc<str>> = columns.iter().filter_map(last).collect();
         self.touch_columns(&columns, scope);
+        let all = match scope.bindings.last() {
+            Some(binding) if columns.is_empty() => columns_of(&binding.shape),
+            Some(_) | None => columns,
+        };
+        Target::of(&named, all)
     }
 
     /// Notes the columns that are written; all of them where none are named.
@@ -123,15 +135,21 @@ impl Walker<'_> {
                 .map(|column| AstName::from(column.clone()));
             let columns: Vec<AstName> = columns.collect();
             let mut target = outer.inner();
-            self.inserts_into(&clause.table_name, &columns, insert.overwrite, &mut target);
+            let name = &clause.table_name;
+            let into = self.inserts_into(name, &columns, insert.overwrite, &mut target);
+            let mut row = Gather::default();
+            for binding in &seen.bindings {
+                binding.shape.row(&mut self.pool, &mut row);
+            }
             for value in clause.values.iter().flat_map(|values| &values.values) {
                 match value {
                     MultiTableInsertValue::Expr(expr) => {
-                        self.value(expr, &seen);
+                        row.add(&self.value(expr, &seen));
                     }
                     MultiTableInsertValue::Default => {}
                 }
             }
+            self.writes(&into, None, &row.finish());
         }
     }
 
@@ -149,7 +167,7 @@ impl Walker<'_> {
         };
         self.from(from, &mut scope);
         self.written(&update.assignments, own, &scope);
-        let reads = self.values_of(&update.assignments, &scope);
+        let reads = self.values_of(&update.assignments, &target, &scope);
         let joined = !from.is_empty() || !update.table.joins.is_empty();
         if reads || joined || update.selection.is_some() {
             self.access_named(Effect::Read, ObjectKind::Table, &target);
@@ -204,7 +222,7 @@ impl Walker<'_> {
                 self.condition(predicate, &scope);
             }
             match &clause.action {
-                MergeAction::Insert(insert) => self.merge_insert(insert, &scope),
+                MergeAction::Insert(insert) => self.merge_insert(insert, &target, own, &scope),
                 MergeAction::Update(MergeUpdateExpr {
                     update_token: _,
                     kind,
@@ -214,9 +232,12 @@ impl Walker<'_> {
                     match kind {
                         MergeUpdateKind::Set(assignments) => {
                             self.written(assignments, own, &scope);
-                            self.values_of(assignments, &scope);
+                            self.values_of(assignments, &target, &scope);
                         }
-                        MergeUpdateKind::Wildcard => self.touch_columns(&[], &scope),
+                        MergeUpdateKind::Wildcard => {
+                            self.touch_columns(&[], &scope);
+                            self.writes_by_name(&target, own, &scope);
+                        }
                     }
                     for predicate in update_predicate.iter().chain(delete_predicate) {
                         self.condition(predicate, &scope);
@@ -229,20 +250,46 @@ impl Walker<'_> {
         Yield::NoData
     }
 
-    fn merge_insert(&mut self, insert: &MergeInsertExpr, scope: &Scope<'_>) {
+    fn merge_insert(
+        &mut self,
+        insert: &MergeInsertExpr,
+        into: &Named,
+        own: usize,
+        scope: &Scope<'_>,
+    ) {
         let last = |name: &AstName| self.parts(name)?.pop().map(Rc::from);
         let columns: Vec<Rc<str>> = insert.columns.iter().filter_map(last).collect();
         self.touch_columns(&columns, scope);
         match &insert.kind {
             MergeInsertKind::Values(values) => {
-                for expr in values.rows.iter().flat_map(|row| &row.content) {
-                    self.value(expr, scope);
+                let all = match scope.bindings.first() {
+                    Some(binding) if columns.is_empty() => columns_of(&binding.shape),
+                    Some(_) | None => columns,
+                };
+                let target = Target::of(into, all);
+                for row in &values.rows {
+                    for (at, expr) in row.content.iter().enumerate() {
+                        let taint = self.value(expr, scope);
+                        let column = target.columns.get(at).map(|column| &**column);
+                        self.writes(&target, column, &taint);
+                    }
                 }
             }
-            MergeInsertKind::Row | MergeInsertKind::Wildcard => {}
+            MergeInsertKind::Row | MergeInsertKind::Wildcard => {
+                self.writes_by_name(into, own, scope);
+            }
         }
         if let Some(predicate) = &insert.insert_predicate {
             self.condition(predicate, scope);
+        }
+    }
+
+    /// Notes that the columns of what stands after the first `own` relations go into those of the
+    /// same names.
+    fn writes_by_name(&mut self, target: &Named, own: usize, scope: &Scope<'_>) {
+        let target = Target::of(target, Vec::new());
+        for binding in scope.bindings.iter().skip(own) {
+            self.writes_rows(&target, &binding.shape);
         }
     }
 
@@ -290,19 +337,28 @@ impl Walker<'_> {
     }
 
     /// Walks what is assigned; true if any of it may come from a table.
-    fn values_of(&mut self, assignments: &[Assignment], scope: &Scope<'_>) -> bool {
+    fn values_of(&mut self, assignments: &[Assignment], target: &Named, scope: &Scope<'_>) -> bool {
+        let target = Target::of(target, Vec::new());
         let mut reads = false;
         for assignment in assignments {
-            if !is_default(&assignment.value) {
-                reads |= self.value(&assignment.value, scope) != Taint::clean();
+            if is_default(&assignment.value) {
+                continue;
             }
+            let taint = self.value(&assignment.value, scope);
+            reads |= taint != Taint::clean();
+            let column = match &assignment.target {
+                AssignmentTarget::ColumnName(name) => self.parts(name),
+                AssignmentTarget::Tuple(_) => None,
+            };
+            let column = column.and_then(|mut parts| parts.pop());
+            self.writes(&target, column.as_deref(), &taint);
         }
         reads
     }
 
     fn assignments(&mut self, assignments: &[Assignment], scope: &Scope<'_>) {
         self.written(assignments, scope.bindings.len(), scope);
-        self.values_of(assignments, scope);
+        self.values_of(assignments, &Named::Dynamic, scope);
     }
 
     /// Rows that a change returns, which Snowflake does not have.
@@ -317,6 +373,13 @@ impl Walker<'_> {
             self.touch_columns(&[], scope);
         }
     }
+}
+
+/// The names of all columns, in their order; empty if one is not known.
+fn columns_of(shape: &Shape) -> Vec<Rc<str>> {
+    let names = shape.outputs.iter().map(|output| output.name.clone());
+    let names: Option<Vec<_>> = names.collect();
+    names.filter(|_| shape.is_closed()).unwrap_or_default()
 }
 
 /// True for `DEFAULT`, which the parser takes for a column.

@@ -32,6 +32,7 @@ mod star;
 mod statement;
 mod table_function;
 mod taint;
+mod writes;
 
 #[cfg(test)]
 mod tests;
@@ -45,6 +46,7 @@ use sqlparser::ast::{Ident, Statement};
 use super::context::{Context, SessionState};
 use super::facts::{Access, Column, Effect, Lineage, ObjectKind, Output, Sources};
 use super::name::{ObjectName, fold};
+use super::writes::Writes;
 use scope::Scope;
 use shape::Shape;
 use taint::{Gather, Pool, Taint};
@@ -61,6 +63,7 @@ pub(super) struct Found {
     /// Tables and views that the catalog does not know. A source that is a column of one of these
     /// may stand for others: the table may be a view.
     pub(super) missing: BTreeSet<ObjectName>,
+    pub(super) writes: Writes,
 }
 
 /// Walks queries and everything that holds a query or moves rows; `None` for statements that are
@@ -104,6 +107,7 @@ struct Walker<'c> {
     steps: usize,
     touches_everything: bool,
     everything_decides: bool,
+    written: Writes,
 }
 
 /// Recursive queries and chains of aliases are walked again until nothing changes, as long as no
@@ -128,6 +132,7 @@ impl<'c> Walker<'c> {
             steps: 0,
             touches_everything: false,
             everything_decides: false,
+            written: Writes::new(),
         }
     }
 
@@ -194,6 +199,7 @@ impl<'c> Walker<'c> {
             predicates,
             lineage,
             missing: self.missing,
+            writes: self.written,
         }
     }
 

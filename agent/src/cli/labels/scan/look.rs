@@ -168,6 +168,7 @@ impl Looker {
             labels: labels.into_iter().map(Arc::from).collect(),
             reason,
             cleared: None,
+            keeps_keys: true,
         }
     }
 

@@ -297,11 +297,13 @@ pub(super) fn plan(columns: impl IntoIterator<Item = ((Type, u8), Treatment)>) -
         labels: BTreeSet::new(),
         reason: None,
         cleared: None,
+        keeps_keys: true,
     });
     Arc::new(Plan {
         columns: columns.collect(),
         content: Arc::new(Content::default()),
         cleared: [].into(),
+        hides_names: false,
     })
 }
 

@@ -8,10 +8,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 
-use super::build::{ALL, Sent, batch, mask, plan, read, retype, run, scan, stream};
+use super::build::{ALL, Sent, batch, mask, masked, plan, read, retype, run, scan, stream};
 use crate::mask::column::Tally;
 use crate::mask::method::{DateRule, Method, NumberRule};
-use crate::mask::plan::{Plan, Treatment};
+use crate::mask::plan::{Plan, Reason, Treatment};
 use crate::mask::rows::rowset_base64;
 use crate::mask::shown;
 
@@ -159,4 +159,22 @@ proptest! {
         prop_assert_eq!(inline, format!("\"{}\"", STANDARD.encode(&whole.0)).into_bytes());
         prop_assert_eq!(tally, whole.1.unwrap());
     }
+}
+
+#[test]
+fn names_that_may_be_values_are_counted_instead() {
+    let sent = Sent::Text;
+    let announced = sent.announced();
+    let mut plan = plan([
+        (announced, Treatment::Clear),
+        (announced, mask(Method::Redact)),
+    ]);
+    let inner = Arc::make_mut(&mut plan);
+    inner.hides_names = true;
+    inner.columns[1].reason = Some(Reason::Unknown("of a pivot".to_owned()));
+    let array = sent.array(&[Some(1)]);
+    let stream = stream(&[batch(&[Arc::clone(&array), array])]);
+    let (schema, _, _) = masked(&plan, &stream);
+    let names: Vec<&String> = schema.fields().iter().map(|field| field.name()).collect();
+    assert_eq!(names, ["C0", "COLUMN_2"]);
 }

@@ -14,8 +14,11 @@ use crate::snowflake::QueryId;
 use crate::snowflake::rowtype::{Field, Type};
 use crate::sql::context::{Catalog, Context, Lookup, Relation, Results};
 use crate::sql::facts::{Lineage, Output, Sources};
+use crate::sql::writes::Writes;
 use crate::sql::{Analyst, Facts, ObjectName, SessionState};
 
+mod copies;
+mod names;
 mod rights;
 mod scans;
 mod statements;
@@ -171,6 +174,7 @@ fn shown(plan: &Plan) -> String {
 
 struct World {
     labels: Labels,
+    writes: Writes,
     masks: Masks,
     analyst: Analyst,
 }
@@ -182,6 +186,7 @@ impl World {
         let analyst = Analyst::new().unwrap();
         Self {
             labels,
+            writes: Writes::new(),
             masks,
             analyst,
         }
@@ -202,6 +207,7 @@ impl World {
             masks: &self.masks,
             account: "acme",
             unmasked,
+            written: &|table| self.writes.get(table).cloned().map(Arc::new),
         };
         Plan::of(&scope, origin, fields)
     }

@@ -149,3 +149,6 @@ async fn push(mut sieve: Sieve, raw: Raw) -> Result<(Sieve, Vec<u8>), Failure> {
     });
     Ok(work.await.or(Err(Failure::Stopped))??)
 }
+
+#[cfg(test)]
+mod tests;
