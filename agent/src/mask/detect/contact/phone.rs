@@ -1,13 +1,11 @@
-//! Telephone numbers: ITU-T E.164 and the national forms of E.123, by the numbering plans of the library
-//! `phonenumber` (the data of Google's libphonenumber).
+//! Telephone numbers: ITU-T E.164 and the national forms of E.123, by the plans of their countries.
 //!
 //! Digits in groups are the form of nearly everything, so a number is taken by its shape first: `+` and a
 //! country code; three, three and four digits as in North America; a leading 0 with separators. Anything
-//! else needs a word near it. The numbering plan is asked last: it costs microseconds.
-
-use phonenumber::country::Id;
+//! else needs a word near it. Plans are asked last.
 
 use super::super::{Candidate, Confidence, Detector};
+use super::plan::{is_international, is_national};
 
 pub(super) static DETECTOR: Detector = Detector {
     name: "phone",
@@ -57,32 +55,10 @@ pub(super) static DETECTOR: Detector = Detector {
     numeric: true,
 };
 
-/// Where a number without a country code may be from, the likelier first.
-const REGIONS: [Id; 24] = [
-    Id::US,
-    Id::GB,
-    Id::DE,
-    Id::FR,
-    Id::IT,
-    Id::ES,
-    Id::NL,
-    Id::BE,
-    Id::CH,
-    Id::AT,
-    Id::SE,
-    Id::NO,
-    Id::DK,
-    Id::FI,
-    Id::PL,
-    Id::PT,
-    Id::IE,
-    Id::AU,
-    Id::NZ,
-    Id::IN,
-    Id::JP,
-    Id::BR,
-    Id::MX,
-    Id::ZA,
+/// Where a number without a country code may be from: North America, Western Europe and Poland,
+/// Australia, New Zealand, India, Japan, Brazil, Mexico and South Africa.
+const COUNTRY_CODES: [u16; 24] = [
+    1, 44, 49, 33, 39, 34, 31, 32, 41, 43, 46, 47, 45, 358, 48, 351, 353, 61, 64, 91, 81, 55, 52, 27,
 ];
 
 /// E.164 section 6: fifteen digits with the country code.
@@ -102,8 +78,8 @@ fn check(candidate: &Candidate<'_>) -> Option<Confidence> {
         return None;
     }
     let groups = groups(text);
-    if let Some(international) = international(text) {
-        return check_international(&international, candidate.in_context);
+    if let Some(digits) = international(text) {
+        return check_international(&digits, candidate.in_context);
     }
     if looks_like_date(&groups) || text.parse::<std::net::Ipv4Addr>().is_ok() {
         return None;
@@ -124,9 +100,9 @@ fn check(candidate: &Candidate<'_>) -> Option<Confidence> {
     if !candidate.in_context && !has_trunk && !in_brackets {
         return None;
     }
-    let is_valid = REGIONS
+    let is_valid = COUNTRY_CODES
         .iter()
-        .any(|region| is_number(Some(*region), &digits));
+        .any(|code| is_national(*code, &digits));
     match (is_valid, candidate.in_context, in_brackets) {
         (true, true, _) => Some(85),
         (true, false, _) => Some(if groups.iter().any(|it| it.len() == 1) {
@@ -157,42 +133,30 @@ fn groups(text: &str) -> Vec<&str> {
     groups.filter(|group| !group.is_empty()).collect()
 }
 
-/// What begins with `+`, or with 00 or 011 as it is dialled, as E.164.
+/// The digits of what begins with `+`, or with 00 as it is dialled in most of the world.
 fn international(text: &str) -> Option<String> {
     // `+44 (0)20` tells callers at home about the trunk prefix.
-    let digits: String = text
-        .replace("(0)", "")
-        .chars()
-        .filter(char::is_ascii_digit)
-        .collect();
-    let digits = if text.starts_with('+') {
-        digits.as_str()
-    } else {
-        digits
-            .strip_prefix("00")
-            .filter(|it| !it.starts_with('0') && it.len() >= 9)?
-    };
-    let fits = digits.len() >= 7 && !digits.starts_with('0');
-    Some(format!("{}{digits}", if fits { "+" } else { "" }))
+    let mut digits = text.replace("(0)", "");
+    digits.retain(|c| c.is_ascii_digit());
+    if text.starts_with('+') {
+        return Some(digits);
+    }
+    let dialled = digits.strip_prefix("00")?;
+    (dialled.len() >= 9 && !dialled.starts_with('0')).then(|| dialled.to_owned())
 }
 
-fn check_international(number: &str, in_context: bool) -> Option<Confidence> {
-    if !number.starts_with('+') || number.len() > DIGITS_MAX + 1 {
+fn check_international(digits: &str, in_context: bool) -> Option<Confidence> {
+    if !(7..=DIGITS_MAX).contains(&digits.len()) || digits.starts_with('0') {
         return None;
     }
-    let is_valid = is_number(None, number);
-    Some(match (is_valid, in_context) {
+    Some(match (is_international(digits), in_context) {
         (true, true) => 97,
         (true, false) => 90,
         // Plans change, and people mistype: the sign says enough.
         (false, true) => 75,
-        (false, false) if number.len() >= 10 => 62,
+        (false, false) if digits.len() >= 9 => 62,
         (false, false) => 40,
     })
-}
-
-fn is_number(region: Option<Id>, text: &str) -> bool {
-    phonenumber::parse(region, text).is_ok_and(|number| number.is_valid())
 }
 
 /// NPA-NXX-XXXX of the North American plan; the pattern lets in no other area and exchange codes.
