@@ -8,6 +8,8 @@
 //! value that is not read is lost to the caller as a whole. Where a string begins and ends does not
 //! depend on it.
 
+use std::borrow::Cow;
+
 use memchr::memchr2;
 
 /// A value that is neither object nor array.
@@ -47,10 +49,24 @@ pub fn rewrite(
     output: &mut String,
     each: &mut dyn FnMut(Leaf<'_>, &mut String) -> Change,
 ) -> Result<bool, NotJson> {
+    rewrite_keyed(json, output, &mut |_, leaf, output| each(leaf, output))
+}
+
+/// The same, where `each` is told the nearest key above each leaf too: an array's is that of what it
+/// stands in. It is the key as it is written ([`unescaped`] undoes that), empty where there is none.
+///
+/// # Errors
+/// As [`rewrite`].
+pub fn rewrite_keyed<'j>(
+    json: &'j str,
+    output: &mut String,
+    each: &mut dyn FnMut(&'j str, Leaf<'_>, &mut String) -> Change,
+) -> Result<bool, NotJson> {
     let mut walk = Walk {
         json,
         at: 0,
         copied: 0,
+        key: "",
         output,
         each,
         unescaped: String::new(),
@@ -85,13 +101,22 @@ enum Container {
     Object,
 }
 
+/// A container that is not closed yet, and the key that it stands under.
+#[derive(Clone, Copy, Debug)]
+struct Open<'j> {
+    container: Container,
+    key: &'j str,
+}
+
 struct Walk<'j, 'o> {
     json: &'j str,
     at: usize,
     /// Up to here the text is in the output, as it is or changed.
     copied: usize,
+    /// The nearest above the next value.
+    key: &'j str,
     output: &'o mut String,
-    each: &'o mut dyn FnMut(Leaf<'_>, &mut String) -> Change,
+    each: &'o mut dyn FnMut(&'j str, Leaf<'_>, &mut String) -> Change,
     unescaped: String,
     fresh: String,
     changed: bool,
@@ -116,8 +141,7 @@ impl<'j> Walk<'j, '_> {
                     Expected::KeyOrEnd
                 }
                 (Expected::ValueOrEnd, b']') | (Expected::KeyOrEnd, b'}') => {
-                    self.at += 1;
-                    open.pop();
+                    self.leave(&mut open);
                     Expected::CommaOrEnd
                 }
                 (Expected::Value | Expected::ValueOrEnd, _) => {
@@ -128,20 +152,23 @@ impl<'j> Walk<'j, '_> {
                     self.key()?;
                     Expected::Value
                 }
-                (Expected::CommaOrEnd, _) => {
-                    self.at += 1;
-                    match (open.last(), byte) {
-                        (Some(Container::Array), b',') => Expected::Value,
-                        (Some(Container::Object), b',') => Expected::Key,
-                        (Some(Container::Array), b']') | (Some(Container::Object), b'}') => {
-                            open.pop();
-                            Expected::CommaOrEnd
-                        }
-                        (Some(Container::Array | Container::Object) | None, _) => {
-                            return Err(NotJson);
-                        }
+                (Expected::CommaOrEnd, _) => match (open.last().map(|it| it.container), byte) {
+                    (Some(Container::Array), b',') => {
+                        self.at += 1;
+                        Expected::Value
                     }
-                }
+                    (Some(Container::Object), b',') => {
+                        self.at += 1;
+                        Expected::Key
+                    }
+                    (Some(Container::Array), b']') | (Some(Container::Object), b'}') => {
+                        self.leave(&mut open);
+                        Expected::CommaOrEnd
+                    }
+                    (Some(Container::Array | Container::Object) | None, _) => {
+                        return Err(NotJson);
+                    }
+                },
                 (Expected::Key | Expected::KeyOrEnd, _) => return Err(NotJson),
             };
         }
@@ -149,17 +176,27 @@ impl<'j> Walk<'j, '_> {
         is_whole.then_some(()).ok_or(NotJson)
     }
 
-    fn enter(&mut self, open: &mut Vec<Container>, container: Container) -> Result<(), NotJson> {
+    fn enter(&mut self, open: &mut Vec<Open<'j>>, container: Container) -> Result<(), NotJson> {
         if open.len() == DEPTH_MAX {
             return Err(NotJson);
         }
         self.at += 1;
-        open.push(container);
+        open.push(Open {
+            container,
+            key: self.key,
+        });
         Ok(())
     }
 
+    fn leave(&mut self, open: &mut Vec<Open<'j>>) {
+        self.at += 1;
+        if let Some(closed) = open.pop() {
+            self.key = closed.key;
+        }
+    }
+
     fn key(&mut self) -> Result<(), NotJson> {
-        self.string()?;
+        (self.key, _) = self.string()?;
         self.skip_space();
         if self.peek() != Some(b':') {
             return Err(NotJson);
@@ -176,17 +213,17 @@ impl<'j> Walk<'j, '_> {
             if escaped {
                 self.unescaped.clear();
                 unescape(body, &mut self.unescaped)?;
-                (self.each)(Leaf::Text(&self.unescaped), &mut self.fresh)
+                (self.each)(self.key, Leaf::Text(&self.unescaped), &mut self.fresh)
             } else {
-                (self.each)(Leaf::Text(body), &mut self.fresh)
+                (self.each)(self.key, Leaf::Text(body), &mut self.fresh)
             }
         } else {
             match self.word()? {
-                "true" => (self.each)(Leaf::Boolean(true), &mut self.fresh),
-                "false" => (self.each)(Leaf::Boolean(false), &mut self.fresh),
+                "true" => (self.each)(self.key, Leaf::Boolean(true), &mut self.fresh),
+                "false" => (self.each)(self.key, Leaf::Boolean(false), &mut self.fresh),
                 "null" | "undefined" => Change::Same,
                 number if NO_NUMBERS.contains(&number) || is_number(number.as_bytes()) => {
-                    (self.each)(Leaf::Number(number), &mut self.fresh)
+                    (self.each)(self.key, Leaf::Number(number), &mut self.fresh)
                 }
                 _ => return Err(NotJson),
             }
@@ -279,6 +316,16 @@ fn digits(text: &[u8]) -> &[u8] {
     text.get(length..).unwrap_or_default()
 }
 
+/// A key as it is meant; one whose escapes are wrong stays as it is.
+#[must_use]
+pub fn unescaped(key: &str) -> Cow<'_, str> {
+    let mut output = String::new();
+    if key.contains('\\') && unescape(key, &mut output).is_ok() {
+        return Cow::Owned(output);
+    }
+    Cow::Borrowed(key)
+}
+
 /// Undoes the escapes of a string's body.
 fn unescape(body: &str, output: &mut String) -> Result<(), NotJson> {
     let mut rest = body;
@@ -358,7 +405,7 @@ pub(super) fn escape(text: &str, output: &mut String) {
 /// Values of the type FLOAT that JSON cannot write, in the spellings that drivers meet.
 const NO_NUMBERS: [&str; 6] = ["NaN", "Infinity", "-Infinity", "inf", "-inf", "-NaN"];
 
-/// A byte of memory for each level. Snowflake's own reader gives up long before.
+/// Some bytes of memory for each level. Snowflake's own reader gives up long before.
 const DEPTH_MAX: usize = 4096;
 
 #[cfg(test)]

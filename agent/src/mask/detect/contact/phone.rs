@@ -58,7 +58,8 @@ pub(super) static DETECTOR: Detector = Detector {
 /// Where a number without a country code may be from: North America, Western Europe and Poland,
 /// Australia, New Zealand, India, Japan, Brazil, Mexico and South Africa.
 const COUNTRY_CODES: [u16; 24] = [
-    1, 44, 49, 33, 39, 34, 31, 32, 41, 43, 46, 47, 45, 358, 48, 351, 353, 61, 64, 91, 81, 55, 52, 27,
+    1, 44, 49, 33, 39, 34, 31, 32, 41, 43, 46, 47, 45, 358, 48, 351, 353, 61, 64, 91, 81, 55, 52,
+    27,
 ];
 
 /// E.164 section 6: fifteen digits with the country code.
@@ -100,9 +101,7 @@ fn check(candidate: &Candidate<'_>) -> Option<Confidence> {
     if !candidate.in_context && !has_trunk && !in_brackets {
         return None;
     }
-    let is_valid = COUNTRY_CODES
-        .iter()
-        .any(|code| is_national(*code, &digits));
+    let is_valid = COUNTRY_CODES.iter().any(|code| is_national(*code, &digits));
     match (is_valid, candidate.in_context, in_brackets) {
         (true, true, _) => Some(85),
         (true, false, _) => Some(if groups.iter().any(|it| it.len() == 1) {

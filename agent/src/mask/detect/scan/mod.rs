@@ -19,6 +19,7 @@
 mod context;
 mod fold;
 mod gate;
+mod names;
 mod needs;
 mod settle;
 mod starts;
@@ -28,11 +29,13 @@ use std::sync::Arc;
 
 use regex::bytes::{Regex, RegexBuilder};
 
-use self::context::Phrase;
+use self::context::{Name, Phrase};
 use self::gate::{Gate, POSITIONS_MAX, Positions};
+use self::names::Names;
 use self::needs::Needs;
 use self::starts::{Beginning, Starts};
 use super::{Candidate, Confidence, Detector};
+use crate::mask::leaves;
 
 /// Something that was found in a value.
 #[derive(Clone, Debug)]
@@ -48,6 +51,19 @@ pub struct Hit {
 pub struct Hint {
     /// By the position of the detector in its scanner.
     likely: Positions,
+    /// What the name alone tells, by its place among [`Names`].
+    named: u32,
+}
+
+impl Hint {
+    /// What either makes likelier.
+    #[must_use]
+    pub const fn and(&self, other: &Self) -> Self {
+        Self {
+            likely: self.likely | other.likely,
+            named: self.named | other.named,
+        }
+    }
 }
 
 /// Finds what some detectors know; made once, used by many threads, cheap to clone.
@@ -64,6 +80,7 @@ struct Inner {
     gate: Gate,
     starts: Starts,
     numeric: Positions,
+    names: Names,
 }
 
 /// One detector, ready to run.
@@ -96,10 +113,11 @@ impl Scanner {
         Self {
             among: (0..engines.len()).fold(0, |sum, at| sum | (1 << at)),
             inner: Arc::new(Inner {
-                engines,
                 gate: Gate::new(&needs),
                 starts: Starts::new(&beginnings),
                 numeric,
+                names: Names::new(&engines),
+                engines,
             }),
         }
     }
@@ -131,28 +149,69 @@ impl Scanner {
     /// What the name of a column makes likelier.
     #[must_use]
     pub fn hint(&self, column: &str) -> Hint {
-        let engines = (0..).zip(&self.inner.engines);
-        let likely = engines.filter(|(_, it)| context::names(&it.context, column));
+        let name = Name::new(column);
         Hint {
-            likely: likely.fold(0, |sum, (at, _)| sum | (1 << at)),
+            named: self.inner.names.of(&name),
+            likely: self.inner.likely(&name),
         }
+    }
+
+    /// What the words around a value make likelier, where they are no name of it.
+    #[must_use]
+    pub fn context(&self, words: &str) -> Hint {
+        Hint {
+            named: 0,
+            likely: self.inner.likely(&Name::new(words)),
+        }
+    }
+
+    /// As [`Self::hint`], of a key as JSON writes it. The hints of keys are kept, for the same few are
+    /// met in each value.
+    #[must_use]
+    pub fn hint_of_key(&self, key: &str) -> Hint {
+        let hint = |key: &str| self.hint(&leaves::unescaped(key));
+        self.inner.names.kept(key, &hint)
     }
 
     /// Finds everything of at least this confidence; the hits do not overlap and are in order.
     pub fn scan(&self, value: &str, hint: &Hint, least: Confidence, hits: &mut Vec<Hit>) {
-        self.inner.scan(self.among, value, hint, least, hits);
+        self.inner.patterns(self.among, value, hint, least, hits);
+        self.inner.named(self.among, value, hint, least, hits);
     }
 
     /// The same in a number: what is found is all of it, and by detectors that know numbers.
     pub fn scan_number(&self, value: &str, hint: &Hint, least: Confidence, hits: &mut Vec<Hit>) {
         let among = self.among & self.inner.numeric;
-        self.inner.scan(among, value, hint, least, hits);
+        self.inner.patterns(among, value, hint, least, hits);
+        self.inner.named(self.among, value, hint, least, hits);
         hits.retain(|hit| hit.range == (0..value.len()));
     }
 }
 
 impl Inner {
-    fn scan(
+    fn likely(&self, name: &Name<'_>) -> Positions {
+        let engines = (0..).zip(&self.engines);
+        let likely = engines.filter(|(_, it)| name.has(&it.context));
+        likely.fold(0, |sum, (at, _)| sum | (1 << at))
+    }
+
+    /// Adds a value that its name tells.
+    fn named(
+        &self,
+        among: Positions,
+        value: &str,
+        hint: &Hint,
+        least: Confidence,
+        hits: &mut Vec<Hit>,
+    ) {
+        if hint.named != 0 {
+            self.names.find(among, value, hint.named, least, hits);
+            settle::settle(hits);
+        }
+    }
+
+    /// Finds what patterns match.
+    fn patterns(
         &self,
         among: Positions,
         value: &str,
