@@ -67,15 +67,20 @@ const DIGITS_MAX: usize = 15;
 
 fn check(candidate: &Candidate<'_>) -> Option<Confidence> {
     let text = main_part(candidate.text);
-    if is_amount_or_code(candidate, text) {
+    let is_north_american = is_north_american(text);
+    // Most candidates are numbers of another kind, and end here.
+    let is_bare = text.starts_with(|c: char| matches!(c, '1'..='9'));
+    if (is_bare && !is_north_american && !candidate.in_context)
+        || is_amount_or_code(candidate, text)
+    {
         return None;
     }
-    // In a row of groups, those of an IBAN, 00 is no prefix.
+    // In a row of groups, those of an IBAN, 0 is no prefix.
     let follows_digits = candidate
         .before
         .trim_end()
         .ends_with(|c: char| c.is_ascii_digit());
-    if text.starts_with("00") && follows_digits && !candidate.in_context {
+    if text.starts_with('0') && follows_digits && !candidate.in_context {
         return None;
     }
     let groups = groups(text);
@@ -87,13 +92,15 @@ fn check(candidate: &Candidate<'_>) -> Option<Confidence> {
     }
     let digits: String = groups.concat();
     let is_grouped = groups.len() > 1;
-    if is_north_american(&groups) {
+    if is_north_american {
         return Some(if candidate.in_context { 92 } else { 75 });
     }
     // The groups of US social security numbers and of cards.
     let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
-    if !candidate.in_context && matches!(*lengths.as_slice(), [3, 2, 4] | [4, 4, 4, ..]) {
-        return None;
+    match *lengths.as_slice() {
+        [3, 2, 4] if text.contains('-') => return None,
+        [3, 2, 4] | [4, 4, 4, ..] if !candidate.in_context => return None,
+        _ => {}
     }
     // Without a word only a trunk prefix in a group of its own says that digits are to be dialled.
     let has_trunk = digits.starts_with('0') && is_grouped && groups.iter().all(|it| it.len() < 9);
@@ -159,13 +166,19 @@ fn check_international(digits: &str, in_context: bool) -> Option<Confidence> {
 }
 
 /// NPA-NXX-XXXX of the North American plan; the pattern lets in no other area and exchange codes.
-fn is_north_american(groups: &[&str]) -> bool {
-    let lengths = groups.iter().map(|group| group.len());
-    let groups = match groups {
-        ["1", rest @ ..] if lengths.len() == 4 => rest,
-        rest => rest,
-    };
-    let [area, exchange, line] = groups else {
+fn is_north_american(text: &str) -> bool {
+    let mut groups = [""; 5];
+    let mut free = groups.iter_mut();
+    for group in text.split(|c: char| !c.is_ascii_digit()) {
+        if group.is_empty() {
+            continue;
+        }
+        let Some(free) = free.next() else {
+            return false;
+        };
+        *free = group;
+    }
+    let ([area, exchange, line, "", ""] | ["1", area, exchange, line, ""]) = groups else {
         return false;
     };
     let is_code = |code: &str| code.len() == 3 && !code.starts_with(['0', '1']);

@@ -72,17 +72,6 @@ impl Phrase {
         words.len() == self.words.len() && pairs.all(|(one, other)| same(one, other))
     }
 
-    /// In names words are also run together: `CUSTOMERIBAN`, `SSNNO`.
-    fn is_inside(&self, lower: &[String]) -> bool {
-        let joined = self.joined.as_str();
-        lower.iter().any(|word| {
-            let long = joined.len() >= INSIDE_MIN;
-            let mut bare = SUFFIXES.iter().filter_map(|it| word.strip_suffix(it));
-            (long && (word.starts_with(joined) || word.ends_with(joined)))
-                || bare.any(|it| it == joined)
-        })
-    }
-
     fn ends(&self, words: &[&str]) -> bool {
         let Some(word) = words.last() else {
             return false;
@@ -96,42 +85,66 @@ impl Phrase {
     }
 }
 
-/// The name of a column or key, taken apart.
+/// The name of a column or key, or the words of a statement, taken apart.
 #[derive(Debug)]
 pub(super) struct Name<'n> {
     words: Vec<&'n str>,
+    /// Each of them once, in lower case and in order.
     lower: Vec<String>,
+    /// The same without what names add.
+    bare: Vec<String>,
     letters: u32,
 }
 
 impl<'n> Name<'n> {
     pub(super) fn new(name: &'n str) -> Self {
         let words: Vec<_> = words(name).collect();
+        let mut lower: Vec<_> = words.iter().map(|word| word.to_lowercase()).collect();
+        lower.sort_unstable();
+        lower.dedup();
+        let bare = lower.iter().flat_map(|word| {
+            let bare = SUFFIXES.iter().filter_map(|it| word.strip_suffix(it));
+            bare.map(str::to_owned)
+        });
+        let mut bare: Vec<_> = bare.collect();
+        bare.sort_unstable();
         Self {
-            lower: words.iter().map(|word| word.to_lowercase()).collect(),
             words,
+            lower,
+            bare,
             letters: letters(name),
         }
     }
 
     /// True if one of the phrases is in it.
     pub(super) fn has(&self, phrases: &[Phrase]) -> bool {
-        let mut possible = self.possible(phrases);
-        possible.any(|it| it.is_in(&self.words) || it.is_inside(&self.lower))
+        self.possible(phrases).any(|phrase| self.has_one(phrase))
+    }
+
+    fn has_one(&self, phrase: &Phrase) -> bool {
+        let joined = phrase.joined.as_str();
+        let is = |word: &String| word.as_str().cmp(joined);
+        // In names words are also run together: `CUSTOMERIBAN`, `SSNNO`.
+        let is_inside = |word: &String| word.starts_with(joined) || word.ends_with(joined);
+        self.lower.binary_search_by(is).is_ok()
+            || self.bare.binary_search_by(is).is_ok()
+            || (joined.len() >= INSIDE_MIN && self.lower.iter().any(is_inside))
+            || (phrase.words.len() > 1 && phrase.is_in(&self.words))
     }
 
     /// True if it ends with one of the phrases, but for what says little, and is not that of something
     /// harmless.
     pub(super) fn ends_with(&self, phrases: &[Phrase]) -> bool {
         let mut possible = self.possible(phrases).peekable();
-        if possible.peek().is_none() || self.lower.iter().any(|it| HARMLESS.contains(&it.as_str()))
-        {
+        let mut lower = self.lower.iter().map(String::as_str);
+        if possible.peek().is_none() || lower.any(|it| HARMLESS.contains(&it)) {
             return false;
         }
-        let says = |word: &&String| {
-            !ENDINGS.contains(&word.as_str()) && !word.starts_with(char::is_numeric)
+        let says = |word: &str| {
+            let is_ending = ENDINGS.iter().any(|it| word.eq_ignore_ascii_case(it));
+            !is_ending && !word.starts_with(char::is_numeric)
         };
-        let said = self.lower.iter().rposition(|word| says(&word));
+        let said = self.words.iter().rposition(|word| says(word));
         let words = said.and_then(|at| self.words.get(..=at));
         possible.any(|it| words.is_some_and(|words| it.ends(words)))
     }

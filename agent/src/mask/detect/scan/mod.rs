@@ -1,7 +1,8 @@
 //! Looks for everything at once in a value.
 //!
-//! Cheap questions come first: counts of bytes ([`gate`]), then, at each place where a find could begin,
-//! its first byte and the length of its first word ([`starts`]), then the few patterns that are left,
+//! Cheap questions come first: counts of bytes ([`gate`]) and words that must be there ([`words`]), then,
+//! at each place where a find could begin, its first bytes and the length of its first word ([`starts`]),
+//! then the few patterns that are left,
 //! anchored to that place, and last the detector's own check. One automaton over all patterns does worse:
 //! dozens of counted repeats, each begun at each word, have more states than a cache holds, and looking
 //! for the place of what it found is a second search.
@@ -17,24 +18,26 @@
 //! are passed over, and the rest of the value is still read to its end.
 
 mod context;
+mod engine;
 mod fold;
 mod gate;
 mod names;
 mod needs;
 mod settle;
 mod starts;
+mod words;
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use regex::bytes::{Regex, RegexBuilder};
-
-use self::context::{Name, Phrase};
+use self::context::Name;
+use self::engine::Engine;
 use self::gate::{Gate, POSITIONS_MAX, Positions};
 use self::names::Names;
 use self::needs::Needs;
 use self::starts::{Beginning, Starts};
-use super::{Candidate, Confidence, Detector};
+use self::words::Words;
+use super::{Confidence, Detector};
 use crate::mask::leaves;
 
 /// Something that was found in a value.
@@ -81,17 +84,7 @@ struct Inner {
     starts: Starts,
     numeric: Positions,
     names: Names,
-}
-
-/// One detector, ready to run.
-#[derive(Debug)]
-struct Engine {
-    detector: &'static Detector,
-    /// The pattern at the start of a text, with the byte after it where it ends with a word.
-    regex: Regex,
-    needs: Needs,
-    beginning: Beginning,
-    context: Vec<Phrase>,
+    words: Words,
 }
 
 impl Scanner {
@@ -117,6 +110,7 @@ impl Scanner {
                 starts: Starts::new(&beginnings),
                 numeric,
                 names: Names::new(&engines),
+                words: Words::new(&engines),
                 engines,
             }),
         }
@@ -239,6 +233,7 @@ impl Inner {
     ) {
         let bytes = text.as_bytes();
         let open = self.gate.pass(bytes, among);
+        let open = self.words.pass(text, open, hint.likely);
         if open == 0 {
             return;
         }
@@ -329,74 +324,6 @@ impl State<'_> {
     }
 }
 
-impl Engine {
-    fn new(detector: &'static Detector) -> Option<Self> {
-        let hir = needs::read(detector.pattern)?;
-        let needs = Needs::of(&hir);
-        let after = if needs.ends_in_word {
-            "(?:[^0-9A-Za-z]|$)"
-        } else {
-            ""
-        };
-        let regex = RegexBuilder::new(&format!("^(?:{}){after}", detector.pattern))
-            .unicode(false)
-            .size_limit(COMPILED_BYTES_MAX)
-            .dfa_size_limit(AUTOMATON_BYTES_MAX)
-            .build();
-        Some(Self {
-            detector,
-            regex: regex.ok()?,
-            needs,
-            beginning: Beginning::of(&hir),
-            context: detector.context.iter().copied().map(Phrase::new).collect(),
-        })
-    }
-
-    /// Where the match ends that begins with these bytes, if there is one and it is not empty.
-    fn end(&self, bytes: &[u8]) -> Option<usize> {
-        let end = self.regex.find(bytes)?.end();
-        let last = bytes.get(..end)?.last()?;
-        // The byte that must stand behind a word is no part of it.
-        let behind = self.needs.ends_in_word && !last.is_ascii_alphanumeric();
-        Some(if behind { end - 1 } else { end })
-    }
-
-    fn judge(
-        &self,
-        text: &str,
-        range: Range<usize>,
-        likely: bool,
-        least: Confidence,
-    ) -> Option<Hit> {
-        // A pattern that speaks of any byte may end inside a character: then all of it is meant.
-        let range = text.floor_char_boundary(range.start)..text.ceil_char_boundary(range.end);
-        let mut candidate = Candidate {
-            text: text.get(range.clone())?,
-            before: text.get(..range.start)?,
-            after: text.get(range.end..)?,
-            in_context: likely,
-        };
-        if joins(candidate.before, candidate.text) || joins(candidate.text, candidate.after) {
-            return None;
-        }
-        // Before the check: some are dearer by far where a word speaks for the candidate.
-        candidate.in_context =
-            likely || context::is_near(&self.context, candidate.before, candidate.after);
-        let confidence = (self.detector.check)(&candidate)?;
-        (confidence >= least).then_some(Hit {
-            detector: self.detector,
-            range,
-            confidence,
-        })
-    }
-}
-
-/// True if the two make one run of letters and digits.
-fn joins(one: &str, other: &str) -> bool {
-    let is_word = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
-    is_word(one.as_bytes().last()) && is_word(other.as_bytes().first())
-}
-
 /// Where the last word ends that ends before `end`.
 fn word_end_before(bytes: &[u8], end: usize) -> Option<usize> {
     let text = bytes.get(..end)?;
@@ -414,12 +341,6 @@ const SHORTER_MAX: usize = 8;
 /// Bytes that may be read again after a refusal, for each byte of the value and for none.
 const WORK_FACTOR: usize = 16;
 const WORK_FREE: usize = 4096;
-
-/// A compiled pattern, and all of them together. The largest is far below; a mistake is not.
-const COMPILED_BYTES_MAX: usize = 16 << 20;
-
-/// What the lazy automaton of a pattern may keep of its states in each thread.
-const AUTOMATON_BYTES_MAX: usize = 2 << 20;
 
 #[cfg(test)]
 mod tests;

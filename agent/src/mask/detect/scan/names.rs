@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
 use super::context::{Name, Phrase};
+use super::engine::Engine;
 use super::gate::Positions;
-use super::{Engine, Hint, Hit};
+use super::{Hint, Hit};
 use crate::mask::detect::{Confidence, Named, secret};
 
 /// What names tell to the detectors of one scanner.
