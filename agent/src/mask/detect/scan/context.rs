@@ -129,7 +129,16 @@ impl<'n> Name<'n> {
         self.lower.binary_search_by(is).is_ok()
             || self.bare.binary_search_by(is).is_ok()
             || (joined.len() >= INSIDE_MIN && self.lower.iter().any(is_inside))
-            || (phrase.words.len() > 1 && phrase.is_in(&self.words))
+            || (phrase.words.len() > 1 && self.has_words(phrase) && phrase.is_in(&self.words))
+    }
+
+    fn has_words(&self, phrase: &Phrase) -> bool {
+        let mut words = phrase.words.iter();
+        words.all(|word| {
+            self.lower
+                .binary_search_by(|it| it.as_str().cmp(word))
+                .is_ok()
+        })
     }
 
     /// True if it ends with one of the phrases, but for what says little, and is not that of something

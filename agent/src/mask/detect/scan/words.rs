@@ -159,7 +159,7 @@ mod tests {
         #[test]
         fn a_phrase_in_any_writing_keeps_its_detector(
             at in 0..BY_CONTEXT.len(),
-            index in prop::sample::select((0..64_usize).collect::<Vec<_>>()),
+            index in select((0..64_usize).collect::<Vec<_>>()),
             joint in select(vec!["", " ", "_", "-", ". ", " / "]),
             upper in prop::bool::ANY,
         ) {

@@ -82,7 +82,7 @@ fn is_absent(value: &str) -> bool {
     let word = value.split_whitespace().next().unwrap_or_default();
     let word = word.trim_end_matches(['.', ',', ':', '!']);
     let says = |it: &&str| word.eq_ignore_ascii_case(it);
-    is_placeholder(value) || password::NOT_VALUES.iter().any(|it| says(it))
+    is_placeholder(value) || password::NOT_VALUES.iter().any(says)
 }
 
 /// Where the secret is to be found, or prose about it.
