@@ -8,12 +8,11 @@ pub(super) fn of(detector: &str) -> &'static [&'static str] {
 }
 
 const ENTITIES: &[(&str, &[&str])] = &[
-    ("aba-routing", &["ABA_ROUTING_NUMBER"]),
     ("au-medicare", &["AU_MEDICARE"]),
     ("au-tfn", &["AU_TFN"]),
+    ("bitcoin", &["CRYPTO"]),
     ("ca-sin", &["CA_SIN"]),
     ("card", &["CREDIT_CARD"]),
-    ("crypto-address", &["CRYPTO"]),
     ("date-of-birth", &["DATE_TIME"]),
     ("de-steuer-id", &["DE_TAX_ID"]),
     ("dea", &["MEDICAL_LICENSE"]),
@@ -50,6 +49,7 @@ const ENTITIES: &[(&str, &[&str])] = &[
     ("sg-nric", &["SG_NRIC_FIN"]),
     ("uk-nhs", &["UK_NHS"]),
     ("uk-nino", &["UK_NINO"]),
+    ("us-aba", &["ABA_ROUTING_NUMBER"]),
     ("us-driver-license", &["US_DRIVER_LICENSE"]),
     ("us-itin", &["US_ITIN"]),
     ("us-passport", &["US_PASSPORT"]),

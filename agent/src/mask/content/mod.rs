@@ -86,30 +86,24 @@ impl Content {
             output.push_str(value.get(end..hit.range.start).unwrap_or_default());
             let part = value.get(hit.range.clone()).unwrap_or_default();
             end = hit.range.end;
-            match masking.text(part, output) {
-                Replaced::Text => {}
-                // There is no NULL in the middle of a text.
-                Replaced::Null => {
-                    output.push_str("[masked:");
-                    output.push_str(&masking.label);
-                    output.push(']');
-                }
-            }
+            masking.span(part, output);
             found.push(Arc::clone(masking));
         }
         output.push_str(value.get(end..).unwrap_or_default());
         true
     }
 
-    /// The same inside the values of a JSON text; a text that is no JSON is scanned as it is. A number
-    /// that is found becomes a string, or null.
+    /// The same inside the values of a JSON text, whose keys are like names of columns; a text that is
+    /// no JSON is scanned as it is. A number that is found becomes a string, or null.
     pub fn json(&self, value: &str, hint: &Hint, output: &mut String, found: &mut Found) -> bool {
         let (length, count) = (output.len(), found.len());
-        let changed = leaves::rewrite(value, output, &mut |leaf, output| match leaf {
-            Leaf::Text(text) if self.text(text, hint, output, found) => Change::Text,
-            Leaf::Number(number) => self.number(number, hint, output, found),
+        let likely = |key: &str| self.scanner.hint_of_key(key).and(hint);
+        let each = &mut |key: &str, leaf: Leaf<'_>, output: &mut String| match leaf {
+            Leaf::Text(text) if self.text(text, &likely(key), output, found) => Change::Text,
+            Leaf::Number(number) => self.number(number, &likely(key), output, found),
             Leaf::Text(_) | Leaf::Boolean(_) => Change::Same,
-        });
+        };
+        let changed = leaves::rewrite_keyed(value, output, each);
         match changed {
             Ok(true) => true,
             Ok(false) => {

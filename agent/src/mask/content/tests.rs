@@ -1,5 +1,8 @@
 //! Texts with finds in them, and columns that vote.
 
+use std::sync::LazyLock;
+
+use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
 use zeroize::Zeroizing;
 
 use super::*;
@@ -203,4 +206,161 @@ fn numbers_ask_only_detectors_that_know_numbers() {
         Some("bank".to_owned())
     );
     assert_eq!(vote(&Content::default(), &values, "IBAN", false), None);
+}
+
+/// Every detector, all under labels of their names.
+fn everything() -> Content {
+    let all = detect::all().map(|it| (it, masking(it.name, 0, Method::Redact)));
+    Content::new(all.collect(), Detection::default())
+}
+
+fn json(content: &Content, column: &str, value: &str) -> Option<String> {
+    let (mut output, mut found) = ("before|".to_owned(), Vec::new());
+    let hint = content.scanner().hint(column);
+    let changed = content.json(value, &hint, &mut output, &mut found);
+    assert_eq!(changed, !found.is_empty());
+    let output = output.strip_prefix("before|").unwrap().to_owned();
+    assert!(changed || output.is_empty());
+    changed.then_some(output)
+}
+
+#[test]
+fn keys_say_what_their_values_are() {
+    let content = everything();
+    for (value, masked) in [
+        (r#"{"ssn":"078051120"}"#, r#"{"ssn":"[masked:us-ssn]"}"#),
+        (r#"{"ssn": 536904399}"#, r#"{"ssn": "[masked:us-ssn]"}"#),
+        (
+            r#"{"\u0073sn":"078051120"}"#,
+            r#"{"\u0073sn":"[masked:us-ssn]"}"#,
+        ),
+        (
+            r#"{"password":"hunter2"}"#,
+            r#"{"password":"[masked:password]"}"#,
+        ),
+        (
+            r#"{"password":12345678}"#,
+            r#"{"password":"[masked:password]"}"#,
+        ),
+        (
+            r#"{"dob":"1985-12-10"}"#,
+            r#"{"dob":"[masked:date-of-birth]"}"#,
+        ),
+        (
+            r#"{"user":{"apiKey":"q7Rk2Zp9","age":41}}"#,
+            r#"{"user":{"apiKey":"[masked:keyed-secret]","age":41}}"#,
+        ),
+        (
+            r#"{"ssns":["078051120",["536904399"],{"n":"078051120"},"001010001"]}"#,
+            r#"{"ssns":["[masked:us-ssn]",["[masked:us-ssn]"],{"n":"078051120"},"[masked:us-ssn]"]}"#,
+        ),
+    ] {
+        assert_eq!(json(&content, "PAYLOAD", value).as_deref(), Some(masked));
+        // By the kept hint of the key.
+        assert_eq!(json(&content, "PAYLOAD", value).as_deref(), Some(masked));
+    }
+    for value in [
+        r#"{"n":"078051120","other":{"ssn":{"part":"078051120"}}}"#,
+        r#"{"password":null,"password":true,"password":"none","secret":"false"}"#,
+        r#"{"created":"1985-12-10","count":536904399}"#,
+        r#"{"4111111111111111":"a key stays"}"#,
+        "[]",
+        "12",
+    ] {
+        assert_eq!(json(&content, "PAYLOAD", value), None, "{value}");
+    }
+    // The column's name counts beside the keys.
+    assert_eq!(
+        json(&content, "SSN", r#"{"v":["078051120"]}"#).as_deref(),
+        Some(r#"{"v":["[masked:us-ssn]"]}"#)
+    );
+}
+
+#[test]
+fn finds_inside_json_texts_are_masked_and_escaped() {
+    let content = everything();
+    for (value, masked) in [
+        (
+            r#"{"note":"say \"4111 1111 1111 1111\"\n","n":4111111111111111}"#,
+            r#"{"note":"say \"[masked:card]\"\n","n":"[masked:card]"}"#,
+        ),
+        (
+            // JSON in a string in JSON.
+            r#"{"raw":"{\"ssn\":\"536-90-4399\",\"ok\":1}"}"#,
+            r#"{"raw":"{\"ssn\":\"[masked:us-ssn]\",\"ok\":1}"}"#,
+        ),
+        // No JSON: as a text.
+        ("{ssn: 536-90-4399", "{ssn: [masked:us-ssn]"),
+        (r#"["jane@doe.org""#, r#"["[masked:email]""#),
+    ] {
+        assert_eq!(json(&content, "V", value).as_deref(), Some(masked));
+    }
+}
+
+#[test]
+fn a_number_in_json_that_cannot_be_masked_is_null() {
+    let card = detect::by_name("card").unwrap();
+    let masking = masking("pci", 0, Method::Null);
+    let content = Content::new(vec![(card, masking)], Detection::default());
+    assert_eq!(
+        json(&content, "V", r#"[4111111111111111, "4111111111111111"]"#).as_deref(),
+        Some(r#"[null, "[masked:pci]"]"#)
+    );
+}
+
+#[test]
+fn columns_of_secrets_are_told_by_their_name() {
+    let content = everything();
+    let words: Vec<String> = (0..40).map(|n| format!("hunter{n}")).collect();
+    let voted = |column| vote(&content, &words, column, false);
+    assert_eq!(voted("PASSWORD").as_deref(), Some("password"));
+    assert_eq!(voted("CLIENT_SECRET").as_deref(), Some("keyed-secret"));
+    assert_eq!(voted("NICKNAME"), None);
+    let numbers: Vec<String> = (0..40).map(|n| (100_000 + n).to_string()).collect();
+    let voted = |column| vote(&content, &numbers, column, true);
+    assert_eq!(voted("PASSWORD").as_deref(), Some("password"));
+    assert_eq!(voted("PRIMARY_KEY"), None);
+    let hint = content.scanner().hint("PASSWORD");
+    let (mut output, mut found) = (String::new(), Vec::new());
+    assert!(content.text("correct horse", &hint, &mut output, &mut found));
+    assert_eq!(output, "[masked:password]");
+}
+
+/// One value of each kind, in the writings that people use.
+const VALUES: [&str; 12] = [
+    "4111-1111-1111-1111",
+    "5555 5555 5555 4444",
+    "536-90-4399",
+    "+1 415 555 2671",
+    "(415) 555-2671 ext. 33",
+    "jane.doe+7@example.org",
+    "DE89 3704 0044 0532 0130 00",
+    "192.0.2.146",
+    "2001:db8::8a2e:370:7334",
+    "1HGCM82633A004352",
+    "password=hunter2",
+    "postgres://app:s3cret@db",
+];
+
+proptest! {
+    /// Nothing of a find is left, whatever stands around it, and all around it stays.
+    #[test]
+    fn redacted_finds_leave_nothing(
+        before in "[a-z \u{e9}\u{4e2d}.]{0,12}",
+        at in 0..VALUES.len(),
+        after in "[a-z \u{e9}\u{4e2d}.]{0,12}",
+    ) {
+        static EVERYTHING: LazyLock<Content> = LazyLock::new(everything);
+        let value = VALUES[at];
+        // Words around it are no part of it: `2001:db8::8a2e:370:7334.` ends before the full stop.
+        let text = format!("{before} {value} {after}");
+        let (output, _) = masked(&EVERYTHING, &text).unwrap();
+        let pieces = value.split(|c: char| !c.is_ascii_digit()).filter(|it| !it.is_empty());
+        for piece in pieces {
+            prop_assert!(!output.contains(piece), "{output}");
+        }
+        let quoted = serde_json::to_string(&text).unwrap();
+        let inside = json(&EVERYTHING, "V", &quoted).unwrap();
+        prop_assert_eq!(serde_json::from_str::<String>(&inside).unwrap(), output);
+    }
 }

@@ -48,6 +48,17 @@ pub struct Detector {
     pub numeric: bool,
 }
 
+/// Values that the name of their column or key alone tells: under `password` whatever stands there.
+#[derive(Debug)]
+pub struct Named {
+    /// What they count as.
+    pub detector: &'static Detector,
+    /// In lower case; the name ends with one of them.
+    pub names: &'static [&'static str],
+    /// Looks at a whole value without the white space around it. `None`: it is not one.
+    pub check: fn(&str) -> Option<Confidence>,
+}
+
 /// What a pattern found.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidate<'t> {

@@ -8,7 +8,12 @@
 //! value that is not read is lost to the caller as a whole. Where a string begins and ends does not
 //! depend on it.
 
+mod string;
+
 use memchr::memchr2;
+
+pub use self::string::unescaped;
+use self::string::{escape, unescape};
 
 /// A value that is neither object nor array.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -47,10 +52,24 @@ pub fn rewrite(
     output: &mut String,
     each: &mut dyn FnMut(Leaf<'_>, &mut String) -> Change,
 ) -> Result<bool, NotJson> {
+    rewrite_keyed(json, output, &mut |_, leaf, output| each(leaf, output))
+}
+
+/// The same, where `each` is told the nearest key above each leaf too: an array's is that of what it
+/// stands in. It is the key as it is written ([`unescaped`] undoes that), empty where there is none.
+///
+/// # Errors
+/// As [`rewrite`].
+pub fn rewrite_keyed<'j>(
+    json: &'j str,
+    output: &mut String,
+    each: &mut dyn FnMut(&'j str, Leaf<'_>, &mut String) -> Change,
+) -> Result<bool, NotJson> {
     let mut walk = Walk {
         json,
         at: 0,
         copied: 0,
+        key: "",
         output,
         each,
         unescaped: String::new(),
@@ -85,13 +104,22 @@ enum Container {
     Object,
 }
 
+/// A container that is not closed yet, and the key that it stands under.
+#[derive(Clone, Copy, Debug)]
+struct Open<'j> {
+    container: Container,
+    key: &'j str,
+}
+
 struct Walk<'j, 'o> {
     json: &'j str,
     at: usize,
     /// Up to here the text is in the output, as it is or changed.
     copied: usize,
+    /// The nearest above the next value.
+    key: &'j str,
     output: &'o mut String,
-    each: &'o mut dyn FnMut(Leaf<'_>, &mut String) -> Change,
+    each: &'o mut dyn FnMut(&'j str, Leaf<'_>, &mut String) -> Change,
     unescaped: String,
     fresh: String,
     changed: bool,
@@ -116,8 +144,7 @@ impl<'j> Walk<'j, '_> {
                     Expected::KeyOrEnd
                 }
                 (Expected::ValueOrEnd, b']') | (Expected::KeyOrEnd, b'}') => {
-                    self.at += 1;
-                    open.pop();
+                    self.leave(&mut open);
                     Expected::CommaOrEnd
                 }
                 (Expected::Value | Expected::ValueOrEnd, _) => {
@@ -128,20 +155,23 @@ impl<'j> Walk<'j, '_> {
                     self.key()?;
                     Expected::Value
                 }
-                (Expected::CommaOrEnd, _) => {
-                    self.at += 1;
-                    match (open.last(), byte) {
-                        (Some(Container::Array), b',') => Expected::Value,
-                        (Some(Container::Object), b',') => Expected::Key,
-                        (Some(Container::Array), b']') | (Some(Container::Object), b'}') => {
-                            open.pop();
-                            Expected::CommaOrEnd
-                        }
-                        (Some(Container::Array | Container::Object) | None, _) => {
-                            return Err(NotJson);
-                        }
+                (Expected::CommaOrEnd, _) => match (open.last().map(|it| it.container), byte) {
+                    (Some(Container::Array), b',') => {
+                        self.at += 1;
+                        Expected::Value
                     }
-                }
+                    (Some(Container::Object), b',') => {
+                        self.at += 1;
+                        Expected::Key
+                    }
+                    (Some(Container::Array), b']') | (Some(Container::Object), b'}') => {
+                        self.leave(&mut open);
+                        Expected::CommaOrEnd
+                    }
+                    (Some(Container::Array | Container::Object) | None, _) => {
+                        return Err(NotJson);
+                    }
+                },
                 (Expected::Key | Expected::KeyOrEnd, _) => return Err(NotJson),
             };
         }
@@ -149,17 +179,27 @@ impl<'j> Walk<'j, '_> {
         is_whole.then_some(()).ok_or(NotJson)
     }
 
-    fn enter(&mut self, open: &mut Vec<Container>, container: Container) -> Result<(), NotJson> {
+    fn enter(&mut self, open: &mut Vec<Open<'j>>, container: Container) -> Result<(), NotJson> {
         if open.len() == DEPTH_MAX {
             return Err(NotJson);
         }
         self.at += 1;
-        open.push(container);
+        open.push(Open {
+            container,
+            key: self.key,
+        });
         Ok(())
     }
 
+    fn leave(&mut self, open: &mut Vec<Open<'j>>) {
+        self.at += 1;
+        if let Some(closed) = open.pop() {
+            self.key = closed.key;
+        }
+    }
+
     fn key(&mut self) -> Result<(), NotJson> {
-        self.string()?;
+        (self.key, _) = self.string()?;
         self.skip_space();
         if self.peek() != Some(b':') {
             return Err(NotJson);
@@ -176,17 +216,17 @@ impl<'j> Walk<'j, '_> {
             if escaped {
                 self.unescaped.clear();
                 unescape(body, &mut self.unescaped)?;
-                (self.each)(Leaf::Text(&self.unescaped), &mut self.fresh)
+                (self.each)(self.key, Leaf::Text(&self.unescaped), &mut self.fresh)
             } else {
-                (self.each)(Leaf::Text(body), &mut self.fresh)
+                (self.each)(self.key, Leaf::Text(body), &mut self.fresh)
             }
         } else {
             match self.word()? {
-                "true" => (self.each)(Leaf::Boolean(true), &mut self.fresh),
-                "false" => (self.each)(Leaf::Boolean(false), &mut self.fresh),
+                "true" => (self.each)(self.key, Leaf::Boolean(true), &mut self.fresh),
+                "false" => (self.each)(self.key, Leaf::Boolean(false), &mut self.fresh),
                 "null" | "undefined" => Change::Same,
                 number if NO_NUMBERS.contains(&number) || is_number(number.as_bytes()) => {
-                    (self.each)(Leaf::Number(number), &mut self.fresh)
+                    (self.each)(self.key, Leaf::Number(number), &mut self.fresh)
                 }
                 _ => return Err(NotJson),
             }
@@ -279,86 +319,10 @@ fn digits(text: &[u8]) -> &[u8] {
     text.get(length..).unwrap_or_default()
 }
 
-/// Undoes the escapes of a string's body.
-fn unescape(body: &str, output: &mut String) -> Result<(), NotJson> {
-    let mut rest = body;
-    while let Some((plain, after)) = rest.split_once('\\') {
-        output.push_str(plain);
-        let mut chars = after.chars();
-        let c = match chars.next().ok_or(NotJson)? {
-            c @ ('"' | '\\' | '/') => c,
-            'b' => '\u{8}',
-            'f' => '\u{c}',
-            'n' => '\n',
-            'r' => '\r',
-            't' => '\t',
-            'u' => {
-                let (c, after) = unicode(chars.as_str())?;
-                output.push(c);
-                rest = after;
-                continue;
-            }
-            _ => return Err(NotJson),
-        };
-        output.push(c);
-        rest = chars.as_str();
-    }
-    output.push_str(rest);
-    Ok(())
-}
-
-/// Reads what follows `\u`, with the second half of a pair.
-fn unicode(text: &str) -> Result<(char, &str), NotJson> {
-    let (first, after) = unit(text)?;
-    if let Some(c) = char::from_u32(first) {
-        return Ok((c, after));
-    }
-    let second = after.strip_prefix("\\u").map(unit).transpose()?;
-    match second {
-        Some((second @ 0xdc00..=0xdfff, after)) if first < 0xdc00 => {
-            let code = 0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00);
-            Ok((char::from_u32(code).ok_or(NotJson)?, after))
-        }
-        Some(_) | None => Ok((char::REPLACEMENT_CHARACTER, after)),
-    }
-}
-
-fn unit(text: &str) -> Result<(u32, &str), NotJson> {
-    let (digits, after) = text.split_at_checked(4).ok_or(NotJson)?;
-    // `from_str_radix` takes a sign too.
-    if !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(NotJson);
-    }
-    let unit = u32::from_str_radix(digits, 16).ok().ok_or(NotJson)?;
-    Ok((unit, after))
-}
-
-/// Writes the body of a JSON string.
-pub(super) fn escape(text: &str, output: &mut String) {
-    let mut rest = text;
-    let special = |c: char| matches!(c, '"' | '\\' | '\0'..='\u{1f}');
-    while let Some(at) = rest.find(special) {
-        let (plain, after) = rest.split_at_checked(at).unwrap_or((rest, ""));
-        output.push_str(plain);
-        let mut chars = after.chars();
-        match chars.next() {
-            Some('"') => output.push_str("\\\""),
-            Some('\\') => output.push_str("\\\\"),
-            Some('\n') => output.push_str("\\n"),
-            Some('\r') => output.push_str("\\r"),
-            Some('\t') => output.push_str("\\t"),
-            Some(c) => output.push_str(&format!("\\u{:04x}", u32::from(c))),
-            None => {}
-        }
-        rest = chars.as_str();
-    }
-    output.push_str(rest);
-}
-
 /// Values of the type FLOAT that JSON cannot write, in the spellings that drivers meet.
 const NO_NUMBERS: [&str; 6] = ["NaN", "Infinity", "-Infinity", "inf", "-inf", "-NaN"];
 
-/// A byte of memory for each level. Snowflake's own reader gives up long before.
+/// Some bytes of memory for each level. Snowflake's own reader gives up long before.
 const DEPTH_MAX: usize = 4096;
 
 #[cfg(test)]

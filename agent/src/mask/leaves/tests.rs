@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{Change, Leaf, NotJson, rewrite};
+use super::{Change, Leaf, NotJson, rewrite, rewrite_keyed, unescaped};
 
 fn leaves(json: &str) -> Result<Vec<String>, NotJson> {
     let mut found = Vec::new();
@@ -52,6 +52,36 @@ fn values_change_and_nothing_else() {
     );
     check("\"top\"", Change::Null, "null");
     check("[-Infinity,NaN]", Change::Null, "[null,null]");
+}
+
+#[test]
+fn leaves_have_the_nearest_key() {
+    let json = r#"[0, {"a": 1, "b": [2, {"c": 3}, 4, [5]], "\u0064": {"e": {}, "f": []}, "g": [[], 6]}, 7]"#;
+    let mut keys = Vec::new();
+    let mut each = |key: &str, leaf: Leaf<'_>, _: &mut String| {
+        keys.push(format!("{key}{leaf:?}"));
+        Change::Same
+    };
+    rewrite_keyed(json, &mut String::new(), &mut each).unwrap();
+    let keys: Vec<_> = keys
+        .iter()
+        .map(|it| it.replace(['"', '(', ')'], "").replace("Number", "="))
+        .collect();
+    assert_eq!(keys, ["=0", "a=1", "b=2", "c=3", "b=4", "b=5", "g=6", "=7"]);
+}
+
+#[test]
+fn keys_are_given_as_they_are_written() {
+    let mut keys = Vec::new();
+    let mut each = |key: &str, _: Leaf<'_>, _: &mut String| {
+        keys.push(key.to_owned());
+        Change::Same
+    };
+    let json = r#"{"\u0073sn": 1, "\x": 2}"#;
+    rewrite_keyed(json, &mut String::new(), &mut each).unwrap();
+    assert_eq!(keys, ["\\u0073sn", "\\x"]);
+    assert_eq!(unescaped("\\u0073sn"), "ssn");
+    assert_eq!(unescaped("\\x"), "\\x", "no escape");
 }
 
 #[test]

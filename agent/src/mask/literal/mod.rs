@@ -128,7 +128,7 @@ pub fn redact<'s>(sql: &'s str, content: &Content) -> Cow<'s, str> {
         return Cow::Borrowed(sql);
     }
     let parts = sql::parts(sql);
-    let hint = content.scanner().hint(&words(parts.as_deref()));
+    let hint = content.scanner().context(&words(parts.as_deref()));
     let mut found = Vec::new();
     redact_with(sql, parts, &mut |text, output| {
         found.clear();

@@ -3,6 +3,7 @@
 mod birth;
 mod email;
 mod phone;
+mod plan;
 
 use super::Detector;
 

@@ -1,13 +1,11 @@
-//! Telephone numbers: ITU-T E.164 and the national forms of E.123, by the numbering plans of the library
-//! `phonenumber` (the data of Google's libphonenumber).
+//! Telephone numbers: ITU-T E.164 and the national forms of E.123, by the plans of their countries.
 //!
 //! Digits in groups are the form of nearly everything, so a number is taken by its shape first: `+` and a
 //! country code; three, three and four digits as in North America; a leading 0 with separators. Anything
-//! else needs a word near it. The numbering plan is asked last: it costs microseconds.
-
-use phonenumber::country::Id;
+//! else needs a word near it. Plans are asked last.
 
 use super::super::{Candidate, Confidence, Detector};
+use super::plan::{is_international, is_national};
 
 pub(super) static DETECTOR: Detector = Detector {
     name: "phone",
@@ -57,32 +55,11 @@ pub(super) static DETECTOR: Detector = Detector {
     numeric: true,
 };
 
-/// Where a number without a country code may be from, the likelier first.
-const REGIONS: [Id; 24] = [
-    Id::US,
-    Id::GB,
-    Id::DE,
-    Id::FR,
-    Id::IT,
-    Id::ES,
-    Id::NL,
-    Id::BE,
-    Id::CH,
-    Id::AT,
-    Id::SE,
-    Id::NO,
-    Id::DK,
-    Id::FI,
-    Id::PL,
-    Id::PT,
-    Id::IE,
-    Id::AU,
-    Id::NZ,
-    Id::IN,
-    Id::JP,
-    Id::BR,
-    Id::MX,
-    Id::ZA,
+/// Where a number without a country code may be from: North America, Western Europe and Poland,
+/// Australia, New Zealand, India, Japan, Brazil, Mexico and South Africa.
+const COUNTRY_CODES: [u16; 24] = [
+    1, 44, 49, 33, 39, 34, 31, 32, 41, 43, 46, 47, 45, 358, 48, 351, 353, 61, 64, 91, 81, 55, 52,
+    27,
 ];
 
 /// E.164 section 6: fifteen digits with the country code.
@@ -90,33 +67,40 @@ const DIGITS_MAX: usize = 15;
 
 fn check(candidate: &Candidate<'_>) -> Option<Confidence> {
     let text = main_part(candidate.text);
-    if is_amount_or_code(candidate, text) {
+    let is_north_american = is_north_american(text);
+    // Most candidates are numbers of another kind, and end here.
+    let is_bare = text.starts_with(|c: char| matches!(c, '1'..='9'));
+    if (is_bare && !is_north_american && !candidate.in_context)
+        || is_amount_or_code(candidate, text)
+    {
         return None;
     }
-    // In a row of groups, those of an IBAN, 00 is no prefix.
+    // In a row of groups, those of an IBAN, 0 is no prefix.
     let follows_digits = candidate
         .before
         .trim_end()
         .ends_with(|c: char| c.is_ascii_digit());
-    if text.starts_with("00") && follows_digits && !candidate.in_context {
+    if text.starts_with('0') && follows_digits && !candidate.in_context {
         return None;
     }
     let groups = groups(text);
-    if let Some(international) = international(text) {
-        return check_international(&international, candidate.in_context);
+    if let Some(digits) = international(text) {
+        return check_international(&digits, candidate.in_context);
     }
     if looks_like_date(&groups) || text.parse::<std::net::Ipv4Addr>().is_ok() {
         return None;
     }
     let digits: String = groups.concat();
     let is_grouped = groups.len() > 1;
-    if is_north_american(&groups) {
+    if is_north_american {
         return Some(if candidate.in_context { 92 } else { 75 });
     }
     // The groups of US social security numbers and of cards.
     let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
-    if !candidate.in_context && matches!(*lengths.as_slice(), [3, 2, 4] | [4, 4, 4, ..]) {
-        return None;
+    match *lengths.as_slice() {
+        [3, 2, 4] if text.contains('-') => return None,
+        [3, 2, 4] | [4, 4, 4, ..] if !candidate.in_context => return None,
+        _ => {}
     }
     // Without a word only a trunk prefix in a group of its own says that digits are to be dialled.
     let has_trunk = digits.starts_with('0') && is_grouped && groups.iter().all(|it| it.len() < 9);
@@ -124,9 +108,7 @@ fn check(candidate: &Candidate<'_>) -> Option<Confidence> {
     if !candidate.in_context && !has_trunk && !in_brackets {
         return None;
     }
-    let is_valid = REGIONS
-        .iter()
-        .any(|region| is_number(Some(*region), &digits));
+    let is_valid = COUNTRY_CODES.iter().any(|code| is_national(*code, &digits));
     match (is_valid, candidate.in_context, in_brackets) {
         (true, true, _) => Some(85),
         (true, false, _) => Some(if groups.iter().any(|it| it.len() == 1) {
@@ -157,52 +139,46 @@ fn groups(text: &str) -> Vec<&str> {
     groups.filter(|group| !group.is_empty()).collect()
 }
 
-/// What begins with `+`, or with 00 or 011 as it is dialled, as E.164.
+/// The digits of what begins with `+`, or with 00 as it is dialled in most of the world.
 fn international(text: &str) -> Option<String> {
     // `+44 (0)20` tells callers at home about the trunk prefix.
-    let digits: String = text
-        .replace("(0)", "")
-        .chars()
-        .filter(char::is_ascii_digit)
-        .collect();
-    let digits = if text.starts_with('+') {
-        digits.as_str()
-    } else {
-        digits
-            .strip_prefix("00")
-            .filter(|it| !it.starts_with('0') && it.len() >= 9)?
-    };
-    let fits = digits.len() >= 7 && !digits.starts_with('0');
-    Some(format!("{}{digits}", if fits { "+" } else { "" }))
+    let mut digits = text.replace("(0)", "");
+    digits.retain(|c| c.is_ascii_digit());
+    if text.starts_with('+') {
+        return Some(digits);
+    }
+    let dialled = digits.strip_prefix("00")?;
+    (dialled.len() >= 9 && !dialled.starts_with('0')).then(|| dialled.to_owned())
 }
 
-fn check_international(number: &str, in_context: bool) -> Option<Confidence> {
-    if !number.starts_with('+') || number.len() > DIGITS_MAX + 1 {
+fn check_international(digits: &str, in_context: bool) -> Option<Confidence> {
+    if !(7..=DIGITS_MAX).contains(&digits.len()) || digits.starts_with('0') {
         return None;
     }
-    let is_valid = is_number(None, number);
-    Some(match (is_valid, in_context) {
+    Some(match (is_international(digits), in_context) {
         (true, true) => 97,
         (true, false) => 90,
         // Plans change, and people mistype: the sign says enough.
         (false, true) => 75,
-        (false, false) if number.len() >= 10 => 62,
+        (false, false) if digits.len() >= 9 => 62,
         (false, false) => 40,
     })
 }
 
-fn is_number(region: Option<Id>, text: &str) -> bool {
-    phonenumber::parse(region, text).is_ok_and(|number| number.is_valid())
-}
-
 /// NPA-NXX-XXXX of the North American plan; the pattern lets in no other area and exchange codes.
-fn is_north_american(groups: &[&str]) -> bool {
-    let lengths = groups.iter().map(|group| group.len());
-    let groups = match groups {
-        ["1", rest @ ..] if lengths.len() == 4 => rest,
-        rest => rest,
-    };
-    let [area, exchange, line] = groups else {
+fn is_north_american(text: &str) -> bool {
+    let mut groups = [""; 5];
+    let mut free = groups.iter_mut();
+    for group in text.split(|c: char| !c.is_ascii_digit()) {
+        if group.is_empty() {
+            continue;
+        }
+        let Some(free) = free.next() else {
+            return false;
+        };
+        *free = group;
+    }
+    let ([area, exchange, line, "", ""] | ["1", area, exchange, line, ""]) = groups else {
         return false;
     };
     let is_code = |code: &str| code.len() == 3 && !code.starts_with(['0', '1']);

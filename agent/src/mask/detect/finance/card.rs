@@ -63,6 +63,8 @@ fn check(candidate: &Candidate<'_>) -> Option<Confidence> {
     match (grouping(candidate.text), candidate.in_context) {
         (Grouping::Usual | Grouping::None, true) => Some(98),
         (Grouping::Usual, false) => Some(90),
+        // No network gives out so short ones any more, and identity numbers have a check digit too.
+        (Grouping::None, false) if digits.len() < 14 => Some(62),
         (Grouping::None, false) => Some(75),
         (Grouping::Odd, true) => Some(70),
         (Grouping::Odd, false) => Some(45),

@@ -9,6 +9,36 @@ const AFTER_BYTES: usize = 20;
 /// What names of columns add to a word: `SSN_NO`, `CARDNUMBER`.
 const SUFFIXES: [&str; 7] = ["number", "code", "num", "nbr", "id", "no", "nr"];
 
+/// What follows the name of a secret that is one all the same: `PASSWORD_HASH`.
+const ENDINGS: [&str; 13] = [
+    "hash",
+    "hashed",
+    "digest",
+    "text",
+    "plain",
+    "plaintext",
+    "value",
+    "encrypted",
+    "enc",
+    "old",
+    "new",
+    "current",
+    "temp",
+];
+
+/// Words in names of what is no secret: `next_page_token`.
+const HARMLESS: [&str; 9] = [
+    "public",
+    "primary",
+    "foreign",
+    "page",
+    "sort",
+    "partition",
+    "next",
+    "continuation",
+    "csrf",
+];
+
 /// Shorter words than this count inside a longer one by accident: `ein` in `BEING`.
 const INSIDE_MIN: usize = 4;
 
@@ -33,34 +63,105 @@ impl Phrase {
     }
 
     fn is_in(&self, words: &[&str]) -> bool {
-        if self.words.is_empty() {
-            return false;
-        }
-        let mut runs = words.windows(self.words.len());
-        runs.any(|run| {
-            run.iter()
-                .zip(&self.words)
-                .all(|(one, other)| same(one, other))
-        }) || words.iter().any(|word| same(word, &self.joined))
+        let mut runs = words.windows(self.words.len().max(1));
+        runs.any(|run| self.is(run)) || words.iter().any(|word| same(word, &self.joined))
     }
 
-    /// In names words are also run together: `CUSTOMERIBAN`, `SSNNO`.
-    fn is_inside(&self, words: &[&str]) -> bool {
-        let joined = self.joined.as_str();
-        words.iter().map(|word| word.to_lowercase()).any(|word| {
-            let long = joined.len() >= INSIDE_MIN;
-            let mut bare = SUFFIXES.iter().filter_map(|it| word.strip_suffix(it));
-            bare.any(|it| it == joined)
-                || (long && (word.starts_with(joined) || word.ends_with(joined)))
-        })
+    fn is(&self, words: &[&str]) -> bool {
+        let mut pairs = words.iter().zip(&self.words);
+        words.len() == self.words.len() && pairs.all(|(one, other)| same(one, other))
+    }
+
+    fn ends(&self, words: &[&str]) -> bool {
+        let Some(word) = words.last() else {
+            return false;
+        };
+        let runs_on = self.joined.len() > INSIDE_MIN
+            && word.len() > self.joined.len()
+            && word.to_lowercase().ends_with(&self.joined);
+        let last = words.len().checked_sub(self.words.len());
+        let last = last.and_then(|at| words.get(at..));
+        last.is_some_and(|last| self.is(last)) || same(word, &self.joined) || runs_on
     }
 }
 
-/// True if the name of a column has one of the phrases.
-pub(super) fn names(phrases: &[Phrase], column: &str) -> bool {
-    let words: Vec<_> = words(column).collect();
-    let mut phrases = phrases.iter();
-    phrases.any(|it| it.is_in(&words) || it.is_inside(&words))
+/// The name of a column or key, or the words of a statement, taken apart.
+#[derive(Debug)]
+pub(super) struct Name<'n> {
+    words: Vec<&'n str>,
+    /// Each of them once, in lower case and in order.
+    lower: Vec<String>,
+    /// The same without what names add.
+    bare: Vec<String>,
+    letters: u32,
+}
+
+impl<'n> Name<'n> {
+    pub(super) fn new(name: &'n str) -> Self {
+        let words: Vec<_> = words(name).collect();
+        let mut lower: Vec<_> = words.iter().map(|word| word.to_lowercase()).collect();
+        lower.sort_unstable();
+        lower.dedup();
+        let bare = lower.iter().flat_map(|word| {
+            let bare = SUFFIXES.iter().filter_map(|it| word.strip_suffix(it));
+            bare.map(str::to_owned)
+        });
+        let mut bare: Vec<_> = bare.collect();
+        bare.sort_unstable();
+        Self {
+            words,
+            lower,
+            bare,
+            letters: letters(name),
+        }
+    }
+
+    /// True if one of the phrases is in it.
+    pub(super) fn has(&self, phrases: &[Phrase]) -> bool {
+        self.possible(phrases).any(|phrase| self.has_one(phrase))
+    }
+
+    fn has_one(&self, phrase: &Phrase) -> bool {
+        let joined = phrase.joined.as_str();
+        let is = |word: &String| word.as_str().cmp(joined);
+        // In names words are also run together: `CUSTOMERIBAN`, `SSNNO`.
+        let is_inside = |word: &String| word.starts_with(joined) || word.ends_with(joined);
+        self.lower.binary_search_by(is).is_ok()
+            || self.bare.binary_search_by(is).is_ok()
+            || (joined.len() >= INSIDE_MIN && self.lower.iter().any(is_inside))
+            || (phrase.words.len() > 1 && self.has_words(phrase) && phrase.is_in(&self.words))
+    }
+
+    fn has_words(&self, phrase: &Phrase) -> bool {
+        let mut words = phrase.words.iter();
+        words.all(|word| {
+            self.lower
+                .binary_search_by(|it| it.as_str().cmp(word))
+                .is_ok()
+        })
+    }
+
+    /// True if it ends with one of the phrases, but for what says little, and is not that of something
+    /// harmless.
+    pub(super) fn ends_with(&self, phrases: &[Phrase]) -> bool {
+        let mut possible = self.possible(phrases).peekable();
+        let mut lower = self.lower.iter().map(String::as_str);
+        if possible.peek().is_none() || lower.any(|it| HARMLESS.contains(&it)) {
+            return false;
+        }
+        let says = |word: &str| {
+            let is_ending = ENDINGS.iter().any(|it| word.eq_ignore_ascii_case(it));
+            !is_ending && !word.starts_with(char::is_numeric)
+        };
+        let said = self.words.iter().rposition(|word| says(word));
+        let words = said.and_then(|at| self.words.get(..=at));
+        possible.any(|it| words.is_some_and(|words| it.ends(words)))
+    }
+
+    fn possible<'p>(&self, phrases: &'p [Phrase]) -> impl Iterator<Item = &'p Phrase> {
+        let letters = self.letters;
+        phrases.iter().filter(move |it| it.letters & !letters == 0)
+    }
 }
 
 /// True if one of the phrases stands near what is between these texts.
@@ -204,10 +305,10 @@ mod tests {
             "CARDNUMBER",
             "credit_card",
         ] {
-            assert!(names(&all, name), "{name}");
+            assert!(Name::new(name).has(&all), "{name}");
         }
         for name in ["", "ASSN", "SOCIAL_SCORE", "LESSNESS", "CAR"] {
-            assert!(!names(&all, name), "{name}");
+            assert!(!Name::new(name).has(&all), "{name}");
         }
     }
 

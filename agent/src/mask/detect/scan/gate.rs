@@ -12,12 +12,13 @@ pub(super) type Positions = u128;
 pub(super) const POSITIONS_MAX: usize = 128;
 
 /// From this many on, more of a kind make no difference.
-const COUNT_MAX: usize = 40;
+const COUNT_MAX: usize = 64;
 
-/// Bits of a byte's kind that are taken by digit and letter.
+/// Bits of a byte's kind that are taken by digit, letter and white space.
 const DIGIT: u32 = 1;
 const LETTER: u32 = 1 << 1;
-const OWN: u32 = 2;
+const SPACE: u32 = 1 << 2;
+const OWN: u32 = 3;
 
 /// What a value must have for each position.
 #[derive(Clone, Debug)]
@@ -25,6 +26,8 @@ pub(super) struct Gate {
     /// The kind of each byte: digit, letter, or one that some patterns need.
     kinds: [u32; 256],
     by_length: [Positions; COUNT_MAX + 1],
+    /// By the longest piece between white space, which prose has none of that a key or token fits in.
+    by_piece: [Positions; COUNT_MAX + 1],
     by_digits: [Positions; COUNT_MAX + 1],
     by_letters: [Positions; COUNT_MAX + 1],
     /// A bit of `kinds`, and who needs it.
@@ -42,6 +45,7 @@ impl Gate {
         let mut gate = Self {
             kinds: [0; 256],
             by_length: [0; COUNT_MAX + 1],
+            by_piece: [0; COUNT_MAX + 1],
             by_digits: [0; COUNT_MAX + 1],
             by_letters: [0; COUNT_MAX + 1],
             by_byte: Vec::new(),
@@ -55,6 +59,7 @@ impl Gate {
             *kind = match byte {
                 b'0'..=b'9' => DIGIT,
                 b'A'..=b'Z' | b'a'..=b'z' => LETTER,
+                _ if byte.is_ascii_whitespace() => SPACE,
                 _ => 0,
             };
             let needing = positions(&|needs| needs.bytes & bit(byte) != 0);
@@ -68,10 +73,12 @@ impl Gate {
             }
         }
         let tables = (0..=COUNT_MAX)
-            .zip(&mut gate.by_length)
+            .zip(gate.by_length.iter_mut().zip(&mut gate.by_piece))
             .zip(gate.by_digits.iter_mut().zip(&mut gate.by_letters));
-        for ((count, by_length), (by_digits, by_letters)) in tables {
-            *by_length = positions(&|needs| needs.length.min(COUNT_MAX) <= count);
+        for ((count, (by_length, by_piece)), (by_digits, by_letters)) in tables {
+            let is_long = |needs: &Needs| needs.length.min(COUNT_MAX) <= count;
+            *by_length = positions(&is_long);
+            *by_piece = positions(&|needs| !needs.is_unbroken || is_long(needs));
             *by_digits = positions(&|needs| needs.digits.min(COUNT_MAX) <= count);
             *by_letters = positions(&|needs| needs.letters.min(COUNT_MAX) <= count);
         }
@@ -85,13 +92,17 @@ impl Gate {
             return 0;
         }
         let (mut seen, mut digits, mut letters) = (0, 0_usize, 0_usize);
+        let (mut piece, mut longest) = (0_usize, 0_usize);
         for byte in value {
             let kind = self.kinds.get(usize::from(*byte)).copied().unwrap_or(0);
             seen |= kind;
             digits += usize::from(kind & DIGIT != 0);
             letters += usize::from(kind & LETTER != 0);
+            piece = if kind & SPACE == 0 { piece + 1 } else { 0 };
+            longest = longest.max(piece);
         }
         open &= at(&self.by_digits, digits) & at(&self.by_letters, letters);
+        open &= at(&self.by_piece, longest);
         for (own, needing) in &self.by_byte {
             if open == 0 {
                 break;
@@ -136,6 +147,7 @@ mod tests {
         assert_eq!(gate().pass(b"123-45-6789", u128::MAX), 0b1001);
         assert_eq!(gate().pass(b"123-45-6789", 0b0001), 0b0001);
         assert_eq!(gate().pass(b"me@here.org", u128::MAX), 0b0010);
+        assert_eq!(gate().pass(b"me @ here . org", u128::MAX), 0);
     }
 
     proptest! {

@@ -1,7 +1,8 @@
 //! Looks for everything at once in a value.
 //!
-//! Cheap questions come first: counts of bytes ([`gate`]), then, at each place where a find could begin,
-//! its first byte and the length of its first word ([`starts`]), then the few patterns that are left,
+//! Cheap questions come first: counts of bytes ([`gate`]) and words that must be there ([`words`]), then,
+//! at each place where a find could begin, its first bytes and the length of its first word ([`starts`]),
+//! then the few patterns that are left,
 //! anchored to that place, and last the detector's own check. One automaton over all patterns does worse:
 //! dozens of counted repeats, each begun at each word, have more states than a cache holds, and looking
 //! for the place of what it found is a second search.
@@ -17,22 +18,27 @@
 //! are passed over, and the rest of the value is still read to its end.
 
 mod context;
+mod engine;
 mod fold;
 mod gate;
+mod names;
 mod needs;
 mod settle;
 mod starts;
+mod words;
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use regex::bytes::{Regex, RegexBuilder};
-
-use self::context::Phrase;
+use self::context::Name;
+use self::engine::Engine;
 use self::gate::{Gate, POSITIONS_MAX, Positions};
+use self::names::Names;
 use self::needs::Needs;
 use self::starts::{Beginning, Starts};
-use super::{Candidate, Confidence, Detector};
+use self::words::Words;
+use super::{Confidence, Detector};
+use crate::mask::leaves;
 
 /// Something that was found in a value.
 #[derive(Clone, Debug)]
@@ -48,6 +54,19 @@ pub struct Hit {
 pub struct Hint {
     /// By the position of the detector in its scanner.
     likely: Positions,
+    /// What the name alone tells, by its place among [`Names`].
+    named: u32,
+}
+
+impl Hint {
+    /// What either makes likelier.
+    #[must_use]
+    pub const fn and(&self, other: &Self) -> Self {
+        Self {
+            likely: self.likely | other.likely,
+            named: self.named | other.named,
+        }
+    }
 }
 
 /// Finds what some detectors know; made once, used by many threads, cheap to clone.
@@ -64,17 +83,8 @@ struct Inner {
     gate: Gate,
     starts: Starts,
     numeric: Positions,
-}
-
-/// One detector, ready to run.
-#[derive(Debug)]
-struct Engine {
-    detector: &'static Detector,
-    /// The pattern at the start of a text, with the byte after it where it ends with a word.
-    regex: Regex,
-    needs: Needs,
-    beginning: Beginning,
-    context: Vec<Phrase>,
+    names: Names,
+    words: Words,
 }
 
 impl Scanner {
@@ -96,10 +106,12 @@ impl Scanner {
         Self {
             among: (0..engines.len()).fold(0, |sum, at| sum | (1 << at)),
             inner: Arc::new(Inner {
-                engines,
                 gate: Gate::new(&needs),
                 starts: Starts::new(&beginnings),
                 numeric,
+                names: Names::new(&engines),
+                words: Words::new(&engines),
+                engines,
             }),
         }
     }
@@ -131,28 +143,69 @@ impl Scanner {
     /// What the name of a column makes likelier.
     #[must_use]
     pub fn hint(&self, column: &str) -> Hint {
-        let engines = (0..).zip(&self.inner.engines);
-        let likely = engines.filter(|(_, it)| context::names(&it.context, column));
+        let name = Name::new(column);
         Hint {
-            likely: likely.fold(0, |sum, (at, _)| sum | (1 << at)),
+            named: self.inner.names.of(&name),
+            likely: self.inner.likely(&name),
         }
+    }
+
+    /// What the words around a value make likelier, where they are no name of it.
+    #[must_use]
+    pub fn context(&self, words: &str) -> Hint {
+        Hint {
+            named: 0,
+            likely: self.inner.likely(&Name::new(words)),
+        }
+    }
+
+    /// As [`Self::hint`], of a key as JSON writes it. The hints of keys are kept, for the same few are
+    /// met in each value.
+    #[must_use]
+    pub fn hint_of_key(&self, key: &str) -> Hint {
+        let hint = |key: &str| self.hint(&leaves::unescaped(key));
+        self.inner.names.kept(key, &hint)
     }
 
     /// Finds everything of at least this confidence; the hits do not overlap and are in order.
     pub fn scan(&self, value: &str, hint: &Hint, least: Confidence, hits: &mut Vec<Hit>) {
-        self.inner.scan(self.among, value, hint, least, hits);
+        self.inner.patterns(self.among, value, hint, least, hits);
+        self.inner.named(self.among, value, hint, least, hits);
     }
 
     /// The same in a number: what is found is all of it, and by detectors that know numbers.
     pub fn scan_number(&self, value: &str, hint: &Hint, least: Confidence, hits: &mut Vec<Hit>) {
         let among = self.among & self.inner.numeric;
-        self.inner.scan(among, value, hint, least, hits);
+        self.inner.patterns(among, value, hint, least, hits);
+        self.inner.named(self.among, value, hint, least, hits);
         hits.retain(|hit| hit.range == (0..value.len()));
     }
 }
 
 impl Inner {
-    fn scan(
+    fn likely(&self, name: &Name<'_>) -> Positions {
+        let engines = (0..).zip(&self.engines);
+        let likely = engines.filter(|(_, it)| name.has(&it.context));
+        likely.fold(0, |sum, (at, _)| sum | (1 << at))
+    }
+
+    /// Adds a value that its name tells.
+    fn named(
+        &self,
+        among: Positions,
+        value: &str,
+        hint: &Hint,
+        least: Confidence,
+        hits: &mut Vec<Hit>,
+    ) {
+        if hint.named != 0 {
+            self.names.find(among, value, hint.named, least, hits);
+            settle::settle(hits);
+        }
+    }
+
+    /// Finds what patterns match.
+    fn patterns(
         &self,
         among: Positions,
         value: &str,
@@ -180,6 +233,7 @@ impl Inner {
     ) {
         let bytes = text.as_bytes();
         let open = self.gate.pass(bytes, among);
+        let open = self.words.pass(text, open, hint.likely);
         if open == 0 {
             return;
         }
@@ -270,74 +324,6 @@ impl State<'_> {
     }
 }
 
-impl Engine {
-    fn new(detector: &'static Detector) -> Option<Self> {
-        let hir = needs::read(detector.pattern)?;
-        let needs = Needs::of(&hir);
-        let after = if needs.ends_in_word {
-            "(?:[^0-9A-Za-z]|$)"
-        } else {
-            ""
-        };
-        let regex = RegexBuilder::new(&format!("^(?:{}){after}", detector.pattern))
-            .unicode(false)
-            .size_limit(COMPILED_BYTES_MAX)
-            .dfa_size_limit(AUTOMATON_BYTES_MAX)
-            .build();
-        Some(Self {
-            detector,
-            regex: regex.ok()?,
-            needs,
-            beginning: Beginning::of(&hir),
-            context: detector.context.iter().copied().map(Phrase::new).collect(),
-        })
-    }
-
-    /// Where the match ends that begins with these bytes, if there is one and it is not empty.
-    fn end(&self, bytes: &[u8]) -> Option<usize> {
-        let end = self.regex.find(bytes)?.end();
-        let last = bytes.get(..end)?.last()?;
-        // The byte that must stand behind a word is no part of it.
-        let behind = self.needs.ends_in_word && !last.is_ascii_alphanumeric();
-        Some(if behind { end - 1 } else { end })
-    }
-
-    fn judge(
-        &self,
-        text: &str,
-        range: Range<usize>,
-        likely: bool,
-        least: Confidence,
-    ) -> Option<Hit> {
-        // A pattern that speaks of any byte may end inside a character: then all of it is meant.
-        let range = text.floor_char_boundary(range.start)..text.ceil_char_boundary(range.end);
-        let mut candidate = Candidate {
-            text: text.get(range.clone())?,
-            before: text.get(..range.start)?,
-            after: text.get(range.end..)?,
-            in_context: likely,
-        };
-        if joins(candidate.before, candidate.text) || joins(candidate.text, candidate.after) {
-            return None;
-        }
-        // Before the check: some are dearer by far where a word speaks for the candidate.
-        candidate.in_context =
-            likely || context::is_near(&self.context, candidate.before, candidate.after);
-        let confidence = (self.detector.check)(&candidate)?;
-        (confidence >= least).then_some(Hit {
-            detector: self.detector,
-            range,
-            confidence,
-        })
-    }
-}
-
-/// True if the two make one run of letters and digits.
-fn joins(one: &str, other: &str) -> bool {
-    let is_word = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
-    is_word(one.as_bytes().last()) && is_word(other.as_bytes().first())
-}
-
 /// Where the last word ends that ends before `end`.
 fn word_end_before(bytes: &[u8], end: usize) -> Option<usize> {
     let text = bytes.get(..end)?;
@@ -355,12 +341,6 @@ const SHORTER_MAX: usize = 8;
 /// Bytes that may be read again after a refusal, for each byte of the value and for none.
 const WORK_FACTOR: usize = 16;
 const WORK_FREE: usize = 4096;
-
-/// A compiled pattern, and all of them together. The largest is far below; a mistake is not.
-const COMPILED_BYTES_MAX: usize = 16 << 20;
-
-/// What the lazy automaton of a pattern may keep of its states in each thread.
-const AUTOMATON_BYTES_MAX: usize = 2 << 20;
 
 #[cfg(test)]
 mod tests;

@@ -18,12 +18,15 @@ pub(super) struct Needs {
     pub(super) bytes: u128,
     /// Each match ends with a letter or digit.
     pub(super) ends_in_word: bool,
+    /// There is no white space in any match.
+    pub(super) is_unbroken: bool,
 }
 
 impl Needs {
     pub(super) fn of(hir: &Hir) -> Self {
         Self {
             ends_in_word: end(hir) == End::Word,
+            is_unbroken: !has_space(hir),
             ..count(hir)
         }
     }
@@ -105,6 +108,21 @@ fn count(hir: &Hir) -> Needs {
             let parts = parts.iter().map(count);
             parts.reduce(Needs::or).unwrap_or_default()
         }
+    }
+}
+
+/// Whether white space can be part of a match.
+fn has_space(hir: &Hir) -> bool {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => false,
+        HirKind::Literal(literal) => literal.0.iter().any(u8::is_ascii_whitespace),
+        HirKind::Class(class) => {
+            let mut bytes = ranges(class).into_iter().flatten();
+            bytes.any(|byte| byte.is_ascii_whitespace())
+        }
+        HirKind::Repetition(repetition) => has_space(&repetition.sub),
+        HirKind::Capture(capture) => has_space(&capture.sub),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().any(has_space),
     }
 }
 
@@ -217,6 +235,14 @@ mod tests {
         );
         assert!(!needs(r"\d+-?").ends_in_word);
         assert!(!needs(r"\d*").ends_in_word);
+    }
+
+    #[test]
+    fn white_space_is_seen_where_it_may_stand() {
+        for pattern in ["a b", "a[^b]", r"a\s?", "(?:a|b[ ]c)", "a.b"] {
+            assert!(!needs(pattern).is_unbroken, "{pattern}");
+        }
+        assert!(needs("a+[b-z]{2}(?:[.]|-)").is_unbroken);
     }
 
     #[test]

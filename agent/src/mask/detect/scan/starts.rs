@@ -21,7 +21,7 @@ pub(super) struct Beginning {
 }
 
 /// Looking further costs more than it saves.
-const PLACES: usize = 4;
+const PLACES: usize = 8;
 
 /// Runs of so many and more are all alike.
 const RUN_MAX: usize = 63;
@@ -52,7 +52,9 @@ impl Beginning {
 /// Which patterns can begin at a place.
 #[derive(Clone, Debug)]
 pub(super) struct Starts {
-    by_byte: [Vec<Positions>; PLACES],
+    /// Bytes that no pattern tells apart are one class: a table of those stays in the nearest cache.
+    classes: [u8; 256],
+    by_class: Vec<[Positions; PLACES]>,
     by_run: Vec<Positions>,
 }
 
@@ -69,13 +71,20 @@ impl Starts {
             let all = all.filter(|(beginning, _)| fits(beginning));
             all.fold(0, |sum: Positions, (_, at)| sum | (1 << at))
         };
+        let mut classes = [0; 256];
+        let mut by_class: Vec<[Positions; PLACES]> = Vec::new();
+        for (byte, class) in (0..=u8::MAX).zip(&mut classes) {
+            let places = std::array::from_fn(|place| positions(&|it| it.has(place, byte)));
+            let known = by_class.iter().position(|it| *it == places);
+            if known.is_none() {
+                by_class.push(places);
+            }
+            // There are no more classes than bytes.
+            *class = u8::try_from(known.unwrap_or(by_class.len() - 1)).unwrap_or(u8::MAX);
+        }
         Self {
-            by_byte: std::array::from_fn(|place| {
-                let bytes = 0..=u8::MAX;
-                bytes
-                    .map(|byte| positions(&|it| it.has(place, byte)))
-                    .collect()
-            }),
+            classes,
+            by_class,
             by_run: (0..=RUN_MAX)
                 .map(|run| positions(&|it| it.runs >> run & 1 == 1))
                 .collect(),
@@ -85,8 +94,10 @@ impl Starts {
     /// The patterns among these that can begin with these bytes.
     pub(super) fn at(&self, bytes: &[u8], among: Positions) -> Positions {
         let mut open = among;
-        for (byte, by_byte) in bytes.iter().zip(&self.by_byte) {
-            open &= by_byte.get(usize::from(*byte)).copied().unwrap_or(0);
+        for (place, byte) in (0..PLACES).zip(bytes) {
+            let class = self.classes.get(usize::from(*byte)).copied().unwrap_or(0);
+            let places = self.by_class.get(usize::from(class));
+            open &= places.and_then(|it| it.get(place)).copied().unwrap_or(0);
             if open == 0 {
                 break;
             }
@@ -270,7 +281,7 @@ mod tests {
         assert!(it.has(0, b'+') && it.has(0, b'7') && !it.has(0, b'-'));
         assert!(it.has(1, b'x') && it.has(1, b'7') && !it.has(1, b'y'));
         assert!(
-            it.has(2, b'x') && it.has(2, b'?') && it.has(3, b'?'),
+            it.has(2, b'x') && it.has(2, b'?') && it.has(7, b'?'),
             "it may have ended"
         );
         assert!(beginning("(?i)bc").has(1, b'C'));

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use proptest::prelude::{any, prop_assert, proptest};
 
 use super::*;
+use crate::mask::detect::Candidate;
 
 const fn detector(
     name: &'static str,

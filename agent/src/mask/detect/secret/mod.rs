@@ -2,7 +2,7 @@
 //!
 //! Snowflake's classification has no name for them: the category here is `SECRET`. Shapes of tokens are
 //! those that their issuers publish for secret scanning. What is found by a name before it (`password=`)
-//! is found with that name: a value alone says nothing.
+//! is found with that name: a value alone says nothing, unless its column or key is so called.
 
 mod aws;
 mod azure;
@@ -12,6 +12,7 @@ mod google;
 mod jwt;
 mod keyed;
 mod models;
+mod named;
 mod password;
 mod private_key;
 mod slack;
@@ -19,7 +20,7 @@ mod snowflake;
 mod tokens;
 mod url;
 
-use super::Detector;
+use super::{Detector, Named};
 
 pub static ALL: &[&Detector] = &[
     &aws::KEY_ID,
@@ -49,6 +50,9 @@ pub static ALL: &[&Detector] = &[
     &tokens::TWILIO,
     &url::DETECTOR,
 ];
+
+/// What of these the name of a column or key alone tells.
+pub static NAMED: &[Named] = named::ALL;
 
 /// How many different bytes a text has: random ones have many, words and fillers few.
 fn distinct(text: &str) -> usize {

@@ -30,7 +30,7 @@ pub(super) static DETECTOR: Detector = Detector {
 };
 
 /// What is said about passwords in place of them.
-const NOT_VALUES: [&str; 24] = [
+pub(super) const NOT_VALUES: [&str; 24] = [
     "null",
     "none",
     "true",
