@@ -189,6 +189,7 @@ fn plan(masked: usize, detects: bool) -> Result<Arc<Plan>> {
         labels: BTreeSet::new(),
         reason: None,
         cleared: None,
+        keeps_keys: true,
     });
     let columns = columns.collect();
     Ok(Arc::new(Plan {

@@ -148,6 +148,7 @@ fn made(byte: u8) -> Column {
         labels: [].into(),
         reason: None,
         cleared: None,
+        keeps_keys: true,
     }
 }
 

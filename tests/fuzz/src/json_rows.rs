@@ -128,6 +128,7 @@ fn column(byte: u8) -> Column {
         labels: [].into(),
         reason: None,
         cleared: None,
+        keeps_keys: true,
     }
 }
 
