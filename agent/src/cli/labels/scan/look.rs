@@ -181,7 +181,7 @@ impl Looker {
                 self.scan(Sight::Number(text), None, hint, &mut found);
             }
             Given::Number(text) => self.scan(Sight::Text(text), None, hint, &mut found),
-            Given::Nested(json) => self.nested(json, &mut String::new(), hint, &mut found),
+            Given::Nested(json) => self.nested(json, &mut String::new(), (hint, hint), &mut found),
         }
         found
     }
@@ -215,26 +215,35 @@ impl Looker {
         }));
     }
 
-    /// Looks at the texts and numbers inside a JSON text. Its depth has the limit of `serde_json`,
-    /// which has read it before.
-    fn nested<'s>(&'s self, json: &str, path: &mut String, hint: &Hint, found: &mut Vec<Find<'s>>) {
+    /// Looks at the texts and numbers inside a JSON text, by what the column and the nearest key make
+    /// likelier. Its depth has the limit of `serde_json`, which has read it before.
+    fn nested<'s>(
+        &'s self,
+        json: &str,
+        path: &mut String,
+        (column, hint): (&Hint, &Hint),
+        found: &mut Vec<Find<'s>>,
+    ) {
         let length = path.len();
-        let mut inside = |name: &str, value: &RawValue| {
+        let scanner = self.masks.content().scanner();
+        let mut inside = |name: &str, hint: &Hint, value: &RawValue| {
             path.push('/');
             path.push_str(&name.replace('~', "~0").replace('/', "~1"));
-            self.nested(value.get(), path, hint, found);
+            self.nested(value.get(), path, (column, hint), found);
             path.truncate(length);
         };
         match json.as_bytes().first() {
             Some(b'{') => {
                 let object: BTreeMap<String, &RawValue> =
                     serde_json::from_str(json).unwrap_or_default();
-                object.iter().for_each(|(name, value)| inside(name, value));
+                for (name, value) in &object {
+                    inside(name, &scanner.hint(name).and(column), value);
+                }
             }
             Some(b'[') => {
                 let array: Vec<&RawValue> = serde_json::from_str(json).unwrap_or_default();
                 let array = array.iter().enumerate();
-                array.for_each(|(at, value)| inside(&at.to_string(), value));
+                array.for_each(|(at, value)| inside(&at.to_string(), hint, value));
             }
             Some(b'"') => {
                 let text: String = serde_json::from_str(json).unwrap_or_default();

@@ -160,6 +160,22 @@ fn json_cells_are_looked_into_and_keep_their_keys() {
     assert!(!answer.to_string().contains(MAIL));
 }
 
+/// What is masked by the key that names it is told by the same key.
+#[test]
+fn keys_of_json_tell_what_stands_under_them() {
+    let bare =
+        serde_json::json!([{"ssn": "078051120", "password": ["hunter2"], "id": "078051120"}]);
+    let answer = one("document", &bare);
+    let cell = &answer["values"][0];
+    let found = cell["found"].as_array().unwrap().iter();
+    let found: Vec<&str> = found.filter_map(|it| it["at"].as_str()).collect();
+    assert_eq!(found, ["/password/0", "/ssn"]);
+    let masked: Value = serde_json::from_str(cell["masked"].as_str().unwrap()).unwrap();
+    assert_eq!(masked["id"], "078051120");
+    assert_ne!(masked["ssn"], "078051120");
+    assert_ne!(masked["password"][0], "hunter2");
+}
+
 #[test]
 fn what_is_no_question_is_told_without_its_words_and_passed_over() {
     let labels = Labels::shipped().unwrap();
