@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every test there is.
 
-use std::env::consts::ARCH;
+use std::env::{self, consts::ARCH};
 use std::process::Command;
 
 use anyhow::Result;
@@ -16,6 +16,9 @@ pub(crate) fn run(filter: Option<&str>) -> Result<()> {
     cargo.args(filter);
     shell::run(&mut cargo)
 }
+
+/// The seed of property tests.
+const CASES: &str = "PROPTEST_RNG_SEED";
 
 /// What of each crate is tested: everything but doctests.
 pub(crate) const EVERY_TARGET: [&str; 3] = ["--lib", "--bins", "--tests"];
@@ -34,6 +37,10 @@ pub(crate) fn tests(targets: &[&str]) -> Result<Command> {
         "ebpf",
     ]);
     cargo.args(targets);
+    // The same cases each time, unless asked otherwise: a change that fails does so again.
+    if env::var_os(CASES).is_none() {
+        cargo.env(CASES, "1");
+    }
     if !geteuid().is_root() {
         // Asks for the password here, in the open, and not below the first test.
         shell::run(shell::as_root("true")?.stdin(std::process::Stdio::inherit()))?;
