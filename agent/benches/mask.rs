@@ -6,7 +6,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -172,24 +172,13 @@ fn plan(masked: usize, detects: bool) -> Result<Arc<Plan>> {
         false => Arc::new(Content::default()),
     };
     let masking = masks.get("bench").context("no label")?;
-    let columns = NAMES.iter().enumerate().map(|(at, name)| Column {
-        field: Field {
-            name: (*name).to_owned(),
-            kind: Type::Text,
-            scale: 0,
-            precision: 38,
-            nullable: true,
-            fields: Vec::new(),
-        },
-        treatment: match (at < masked, detects) {
+    let columns = NAMES.iter().enumerate().map(|(at, name)| {
+        let treatment = match (at < masked, detects) {
             (true, _) => Treatment::Mask(Arc::clone(masking)),
             (false, true) => Treatment::Scan(content.scanner().hint(name)),
             (false, false) => Treatment::Clear,
-        },
-        labels: BTreeSet::new(),
-        reason: None,
-        cleared: None,
-        keeps_keys: true,
+        };
+        Column::new(Field::new(name, Type::Text, 0), treatment)
     });
     let columns = columns.collect();
     Ok(Arc::new(Plan {

@@ -26,7 +26,7 @@ use crate::kernel::Kernel;
 use crate::kernel::metrics::KernelMetrics;
 use crate::mask::key::MasterKey;
 use crate::mask::masks::Masker;
-use crate::policy;
+use crate::policy::{self, PolicySet};
 use crate::proxy::{self, Listeners, Refusal, Services};
 use crate::record::Recorder;
 use crate::session::{Chunks, Registry, Results};
@@ -153,14 +153,17 @@ impl Parts {
         )
         .context("opening the credentials")?;
         let upstream_metrics = upstream::Metrics::new(registry)?;
+        let policies = policy::Store::open(&config.policy.dir).context("loading the policies")?;
+        let masker = Masker::new(mask_key);
+        prepare(&masker, &policies.snapshot());
         Ok(Self {
             metrics: proxy::Metrics::new(registry)?,
             identifier: Identifier::new(&config.workloads).context("reading the workloads")?,
             names,
             terminator: Terminator::new(Arc::new(authority), config.limits.hello_timeout)?,
             recorder,
-            policies: policy::Store::open(&config.policy.dir).context("loading the policies")?,
-            masker: Masker::new(mask_key),
+            policies,
+            masker,
             analyst: Analyst::new().context("starting statement analysis")?,
             credentials,
             upstream: Upstream::new(connector, &config.limits, Some(upstream_metrics)),
@@ -247,6 +250,11 @@ fn count(services: &Arc<Services>) -> Result<Arc<Counter>> {
     Ok(Arc::new(counter.context("reading the workloads")?))
 }
 
+/// Compiles the patterns of the labels, so that no statement waits for that.
+fn prepare(masker: &Masker, policies: &PolicySet) {
+    drop(masker.masks(policies.labels(), policies.version()));
+}
+
 /// Reads the policies again at SIGHUP. A bad set leaves the old one in force.
 async fn reload(services: Arc<Services>, mut shutdown: Shutdown) {
     let mut hangups = match signal(SignalKind::hangup()) {
@@ -260,7 +268,10 @@ async fn reload(services: Arc<Services>, mut shutdown: Shutdown) {
             () = shutdown.wait() => break,
         }
         match services.policies.reload() {
-            Ok(policies) => tracing::info!(version = policies.version(), "policies loaded"),
+            Ok(policies) => {
+                prepare(&services.masker, &policies);
+                tracing::info!(version = policies.version(), "policies loaded");
+            }
             Err(error) => tracing::error!(%error, "policies rejected, the old ones stay in force"),
         }
     }

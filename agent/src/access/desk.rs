@@ -189,9 +189,7 @@ impl Desk {
             let waiting = found.waiting.iter().map(|grant| grant.id.clone());
             roles.extend(self.begin(waiting.collect(), now).await?);
         }
-        roles.sort_unstable();
-        roles.dedup();
-        Ok(roles)
+        Ok(sorted(roles))
     }
 
     /// The roles that a principal would have if it used them now, sorted. For questions that are no
@@ -207,10 +205,7 @@ impl Desk {
     ) -> Result<Vec<String>, AccessError> {
         let found = self.find_roles(key, account, now).await?;
         let waiting = found.waiting.iter().map(|grant| grant.role.clone());
-        let mut roles: Vec<String> = found.active.into_iter().chain(waiting).collect();
-        roles.sort_unstable();
-        roles.dedup();
-        Ok(roles)
+        Ok(sorted(found.active.into_iter().chain(waiting).collect()))
     }
 
     async fn find_roles(
@@ -343,4 +338,10 @@ impl Desk {
     pub fn enter(&self, key: &PrincipalKey) -> Running {
         self.ledger.books.enter(key)
     }
+}
+
+fn sorted(mut roles: Vec<String>) -> Vec<String> {
+    roles.sort_unstable();
+    roles.dedup();
+    roles
 }

@@ -109,12 +109,11 @@ impl Masks {
         self.by_label.is_empty()
     }
 
-    /// Of some labels the one that decides: the highest rank, then the method that says least, then
-    /// the name.
+    /// Of some labels the one that decides ([`Masking::strictness`]).
     #[must_use]
     pub fn strictest(&self, labels: &mut dyn Iterator<Item = &str>) -> Option<&Arc<Masking>> {
         let maskings = labels.filter_map(|label| self.get(label));
-        maskings.max_by_key(|it| (it.rank, it.rule.method.privacy(), Arc::clone(&it.label)))
+        maskings.max_by_key(|it| it.strictness())
     }
 }
 

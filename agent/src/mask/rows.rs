@@ -188,19 +188,12 @@ mod tests {
 
     fn chunk() -> Chunk {
         let fields = rowtype::parse(br#"[{"name":"A","type":"text"}]"#).unwrap();
-        let columns = fields.into_iter().map(|field| Column {
-            field,
-            treatment: Treatment::Clear,
-            labels: [].into(),
-            reason: None,
-            cleared: None,
-            keeps_keys: true,
-        });
+        let columns = fields.into_iter();
         let plan = Plan {
-            columns: columns.collect(),
-            content: Arc::default(),
-            cleared: [].into(),
-            hides_names: false,
+            columns: columns
+                .map(|field| Column::new(field, Treatment::Clear))
+                .collect(),
+            ..Plan::default()
         };
         Chunk::new(Arc::new(plan), Format::Json, 1000)
     }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use super::content::Content;
 use super::outputs::{Origin, Scope};
+use super::plan::Plan;
 use crate::sql::Facts;
 
 /// What stands in place of what may be a value.
@@ -28,18 +29,11 @@ pub struct Wording {
 }
 
 impl Wording {
-    /// The wording for what is told of a statement.
+    /// The wording for what is told of a statement, with the detectors of its plan.
     #[must_use]
-    pub fn of(scope: &Scope<'_>, origin: Origin<'_>) -> Self {
-        let shown = |label: &Arc<str>| (scope.unmasked)(label, None);
-        let cleared: BTreeSet<Arc<str>> = scope
-            .masks
-            .detected()
-            .filter(|label| shown(label))
-            .cloned()
-            .collect();
+    pub fn of(scope: &Scope<'_>, origin: Origin<'_>, plan: &Plan) -> Self {
         Self {
-            content: scope.masks.content_without(&cleared),
+            content: Arc::clone(&plan.content),
             names: origin
                 .touches_labels(scope)
                 .then(|| origin.facts().map(names).unwrap_or_default()),

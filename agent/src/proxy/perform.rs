@@ -123,7 +123,7 @@ async fn forward(
     match &shape {
         // Like a chunk, it goes on where the beginning of its result stopped.
         Some(partitioned) => planned.goes_on(&partitioned.digest)?,
-        None => api::keep_shape(services, admitted.summary(), planned.digest()),
+        None => api::keep_shape(services, admitted.summary(), &planned),
     }
     let format = admitted.summary().format();
     let mut ready = masking::apply(admitted, &planned).await?;

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::value::RawValue;
 use tokio::time::{sleep, timeout};
 
 use super::login;
@@ -105,22 +104,8 @@ impl Errand {
 
     async fn log_in(&self) -> Result<UpstreamSession, Refusal> {
         let proof = login::proof(&self.services, &self.credential).await?;
-        let login = Login {
-            user: None,
-            account: None,
-            database: None,
-            schema: None,
-            warehouse: None,
-            role: None,
-            client_app_id: CLIENT.to_owned(),
-            client_app_version: env!("CARGO_PKG_VERSION").to_owned(),
-            client_environment: RawValue::from_string("{}".to_owned())
-                .unwrap_or_else(|_never| RawValue::NULL.to_owned()),
-            session_parameters: Vec::new(),
-            authenticator: "SNOWFLAKE".to_owned(),
-        };
         let policies = self.services.policies.snapshot();
-        let permit = house::tags_login(&policies, login);
+        let permit = house::tags_login(&policies, Login::of_ours(CLIENT));
         let (recorded, exchange) = Box::pin(self.decide(permit)).await?;
         let target = Target {
             host: self.host.clone(),

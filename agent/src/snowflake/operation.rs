@@ -139,6 +139,27 @@ pub struct Login {
     pub authenticator: String,
 }
 
+impl Login {
+    /// A login that the daemon makes itself, under this name.
+    #[must_use]
+    pub fn of_ours(client: &str) -> Self {
+        Self {
+            user: None,
+            account: None,
+            database: None,
+            schema: None,
+            warehouse: None,
+            role: None,
+            client_app_id: client.to_owned(),
+            client_app_version: env!("CARGO_PKG_VERSION").to_owned(),
+            client_environment: RawValue::from_string("{}".to_owned())
+                .unwrap_or_else(|_never| RawValue::NULL.to_owned()),
+            session_parameters: Vec::new(),
+            authenticator: "SNOWFLAKE".to_owned(),
+        }
+    }
+}
+
 /// A statement to run, with everything that can change its meaning.
 #[derive(Clone)]
 pub struct Query {

@@ -4,11 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use agent::mask::arrow::Stream;
 use agent::mask::column::{self, Tally, becomes_text};
-use agent::mask::content::Content;
-use agent::mask::detect;
-use agent::mask::key::MasterKey;
-use agent::mask::labels::Detection;
-use agent::mask::method::{DateRule, Masking, Method, NumberRule, Otherwise, Rule};
+use agent::mask::method::{DateRule, Method, NumberRule, Otherwise};
 use agent::mask::plan::{Column, Plan, Treatment};
 use agent::mask::rows::RowsError;
 use agent::snowflake::rowtype::{Field, Type};
@@ -16,7 +12,8 @@ use arrow_array::cast::AsArray as _;
 use arrow_array::{Array as _, ArrayRef, RecordBatch};
 use arrow_buffer::Buffer;
 use arrow_ipc::reader::StreamDecoder;
-use zeroize::Zeroizing;
+
+use crate::masks;
 
 /// Masks a stream. The first byte says how many columns there are, one byte each says what they are,
 /// and one how large the pieces are; the rest is the stream.
@@ -31,11 +28,7 @@ pub fn arrow_rows(data: &[u8]) {
     let Some((piece, stream)) = rest.split_first() else {
         return;
     };
-    let plan = Arc::new(Plan {
-        columns: columns.iter().map(|byte| made(*byte)).collect(),
-        content: Arc::clone(&CONTENT),
-        ..Plan::default()
-    });
+    let plan = masks::plan(columns.iter().map(|byte| made(*byte)));
     let (output, ended) = run(&plan, stream, stream.len());
     let in_pieces = run(&plan, stream, usize::from(*piece));
     assert_eq!(
@@ -135,21 +128,7 @@ fn made(byte: u8) -> Column {
     let byte = usize::from(byte);
     let (kind, scale) = KINDS.get(byte / treatments % kinds).expect("a kind");
     let treatment = TREATMENTS.get(byte % treatments).expect("a treatment");
-    Column {
-        field: Field {
-            name: "C".to_owned(),
-            kind: *kind,
-            scale: *scale,
-            precision: 38,
-            nullable: true,
-            fields: Vec::new(),
-        },
-        treatment: treatment.clone(),
-        labels: [].into(),
-        reason: None,
-        cleared: None,
-        keeps_keys: true,
-    }
+    Column::new(Field::new("C", *kind, *scale), treatment.clone())
 }
 
 static TREATMENTS: LazyLock<Vec<Treatment>> = LazyLock::new(|| {
@@ -161,11 +140,7 @@ static TREATMENTS: LazyLock<Vec<Treatment>> = LazyLock::new(|| {
         (Method::Date(DateRule::Shift { days: 30 }), false),
         (Method::Number(NumberRule::Round { digits: 2 }), false),
     ];
-    let masks = methods.map(|(method, retype)| Treatment::Mask(masking(method, retype)));
-    let hint = CONTENT.scanner().hint("C");
-    let mut treatments = vec![Treatment::Clear, Treatment::Scan(hint)];
-    treatments.extend(masks);
-    treatments
+    masks::treatments(methods, Otherwise::Null)
 });
 
 const KINDS: [(Type, u8); 20] = [
@@ -190,27 +165,6 @@ const KINDS: [(Type, u8); 20] = [
     (Type::IntervalDayTime, 0),
     (Type::Other, 0),
 ];
-
-/// Every detector; a few values vote, as streams here are short.
-static CONTENT: LazyLock<Arc<Content>> = LazyLock::new(|| {
-    let masking = masking(Method::Redact, false);
-    let detectors = detect::all().map(|detector| (detector, Arc::clone(&masking)));
-    let detection = Detection {
-        sample: 3,
-        ..Detection::default()
-    };
-    Arc::new(Content::new(detectors.collect(), detection))
-});
-
-fn masking(method: Method, retype: bool) -> Arc<Masking> {
-    let rule = Rule {
-        method,
-        otherwise: Otherwise::Null,
-        retype,
-    };
-    let key = MasterKey::new(Zeroizing::new([7; 32])).of("x");
-    Arc::new(Masking::new("x".into(), 0, rule, key))
-}
 
 /// More columns are only more of the same.
 const COLUMNS_MAX: usize = 24;

@@ -3,17 +3,14 @@
 use std::sync::{Arc, LazyLock};
 
 use agent::mask::column::Tally;
-use agent::mask::content::Content;
-use agent::mask::detect;
 use agent::mask::json::{Stream, rowset};
-use agent::mask::key::MasterKey;
-use agent::mask::labels::Detection;
-use agent::mask::method::{DateRule, Masking, Method, NumberRule, Otherwise, Rule};
+use agent::mask::method::{DateRule, Method, NumberRule, Otherwise};
 use agent::mask::plan::{Column, Plan, Treatment};
 use agent::mask::rows::RowsError;
 use agent::snowflake::rowtype::{Field, Type};
 use serde_json::value::RawValue;
-use zeroize::Zeroizing;
+
+use crate::masks;
 
 /// Masks a chunk. The first line says how: a byte for each column, and behind a `|` one for the size
 /// of each piece; the rest is the chunk.
@@ -23,11 +20,7 @@ pub fn json_rows(data: &[u8]) {
     if columns.len() > COLUMNS_MAX {
         return;
     }
-    let plan = Arc::new(Plan {
-        columns: columns.iter().map(|byte| column(*byte)).collect(),
-        content: Arc::clone(&CONTENT),
-        ..Plan::default()
-    });
+    let plan = masks::plan(columns.iter().map(|byte| column(*byte)));
     let array = [b"[", chunk, b"]"].concat();
     let mut tally = Tally::default();
     let at_once = rowset(&plan, &array, &mut tally);
@@ -115,25 +108,10 @@ fn column(byte: u8) -> Column {
     let index = usize::from(byte.wrapping_sub(b'A'));
     let kind = KINDS.get(index / treatments % kinds).expect("a kind");
     let treatment = TREATMENTS.get(index % treatments).expect("a treatment");
-    Column {
-        field: Field {
-            name: "C".to_owned(),
-            kind: *kind,
-            scale: 2 * (byte >> 7),
-            precision: 38,
-            nullable: true,
-            fields: Vec::new(),
-        },
-        treatment: treatment.clone(),
-        labels: [].into(),
-        reason: None,
-        cleared: None,
-        keeps_keys: true,
-    }
+    Column::new(Field::new("C", *kind, 2 * (byte >> 7)), treatment.clone())
 }
 
 static TREATMENTS: LazyLock<Vec<Treatment>> = LazyLock::new(|| {
-    let hint = CONTENT.scanner().hint("C");
     let methods = [
         (Method::Redact, false),
         (Method::Null, false),
@@ -145,10 +123,7 @@ static TREATMENTS: LazyLock<Vec<Treatment>> = LazyLock::new(|| {
         (Method::Date(DateRule::Shift { days: 30 }), false),
         (Method::Number(NumberRule::Round { digits: 2 }), false),
     ];
-    let masks = methods.map(|(method, retype)| Treatment::Mask(masking(method, retype)));
-    let mut treatments = vec![Treatment::Clear, Treatment::Scan(hint)];
-    treatments.extend(masks);
-    treatments
+    masks::treatments(methods, Otherwise::Redact)
 });
 
 const KINDS: [Type; 9] = [
@@ -162,27 +137,6 @@ const KINDS: [Type; 9] = [
     Type::Boolean,
     Type::Other,
 ];
-
-/// Every detector; a few values vote, so that short input has rows that do and rows that do not.
-static CONTENT: LazyLock<Arc<Content>> = LazyLock::new(|| {
-    let masking = masking(Method::Redact, false);
-    let detectors = detect::all().map(|detector| (detector, Arc::clone(&masking)));
-    let detection = Detection {
-        sample: 3,
-        ..Detection::default()
-    };
-    Arc::new(Content::new(detectors.collect(), detection))
-});
-
-fn masking(method: Method, retype: bool) -> Arc<Masking> {
-    let rule = Rule {
-        method,
-        otherwise: Otherwise::Redact,
-        retype,
-    };
-    let key = MasterKey::new(Zeroizing::new([7; 32])).of("x");
-    Arc::new(Masking::new("x".into(), 0, rule, key))
-}
 
 /// More columns are only more of the same.
 const COLUMNS_MAX: usize = 8;

@@ -11,6 +11,7 @@ mod arrow_rows;
 mod facts;
 mod json_rows;
 mod lexer;
+mod masks;
 mod policy;
 
 pub use arrow_rows::arrow_rows;

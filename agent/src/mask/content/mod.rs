@@ -61,12 +61,12 @@ impl Content {
     #[must_use]
     pub fn redacting(&self) -> Self {
         let maskings = self.maskings.iter();
-        Self::new(
-            maskings
-                .map(|(detector, masking)| (*detector, Arc::new(masking.redacting())))
-                .collect(),
-            self.detection.clone(),
-        )
+        let maskings = maskings.map(|(it, masking)| (*it, Arc::new(masking.redacting())));
+        Self {
+            scanner: self.scanner.clone(),
+            maskings: maskings.collect(),
+            detection: self.detection.clone(),
+        }
     }
 
     /// Copies a text to `output` with every find masked; false, and nothing copied, if there is
@@ -179,7 +179,7 @@ impl Content {
         let maskings = self.maskings.iter().map(|(_, masking)| masking);
         maskings
             .filter(|it| label(it))
-            .max_by_key(|it| strictness(it))
+            .max_by_key(|it| it.strictness())
     }
 
     /// How many values of a column vote.
@@ -193,7 +193,7 @@ impl Content {
         let all = self.maskings.iter();
         let all = all.filter(|(it, _)| it.name == detector.name);
         all.map(|(_, masking)| masking)
-            .max_by_key(|masking| strictness(masking))
+            .max_by_key(|masking| masking.strictness())
     }
 }
 
@@ -208,11 +208,6 @@ const WEAK_SHARE: usize = 80;
 struct Votes {
     sure: usize,
     all: usize,
-}
-
-/// As in [`super::masks::Masks::strictest`].
-fn strictness(masking: &Masking) -> (i64, u8, &str) {
-    (masking.rank, masking.rule.method.privacy(), &masking.label)
 }
 
 /// True if there is more of the find in the value than of other text: a column of sentences, each with

@@ -32,21 +32,7 @@ fn mask(method: Method) -> Treatment {
 }
 
 fn column(kind: Type, scale: u8, treatment: Treatment) -> Column {
-    Column {
-        field: Field {
-            name: "C".to_owned(),
-            kind,
-            scale,
-            precision: 38,
-            nullable: true,
-            fields: Vec::new(),
-        },
-        treatment,
-        labels: [].into(),
-        reason: None,
-        cleared: None,
-        keeps_keys: true,
-    }
+    Column::new(Field::new("C", kind, scale), treatment)
 }
 
 fn plan(columns: impl IntoIterator<Item = Column>) -> Plan {

@@ -131,33 +131,19 @@ impl Masking {
     /// Masks a number of `unscaled / 10^scale`, in the same scale; `None` is NULL.
     #[must_use]
     pub fn number(&self, unscaled: i128, scale: u8) -> Option<i128> {
-        match self.rule.method {
-            Method::Number(rule) => number::unscaled(rule, unscaled, scale),
-            Method::Null
-            | Method::Redact
-            | Method::Constant(_)
-            | Method::Hash
-            | Method::FormatPreserving
-            | Method::Partial { .. }
-            | Method::EmailDomain
-            | Method::Date(_) => None,
-        }
+        let Method::Number(rule) = self.rule.method else {
+            return None;
+        };
+        number::unscaled(rule, unscaled, scale)
     }
 
     /// `None` is NULL.
     #[must_use]
     pub fn real(&self, value: f64) -> Option<f64> {
-        match self.rule.method {
-            Method::Number(rule) => number::real(rule, value),
-            Method::Null
-            | Method::Redact
-            | Method::Constant(_)
-            | Method::Hash
-            | Method::FormatPreserving
-            | Method::Partial { .. }
-            | Method::EmailDomain
-            | Method::Date(_) => None,
-        }
+        let Method::Number(rule) = self.rule.method else {
+            return None;
+        };
+        number::real(rule, value)
     }
 
     /// Masks days since 1970-01-01; `None` is NULL.
@@ -175,6 +161,13 @@ impl Masking {
             return None;
         };
         date::timestamp(rule, &self.shifter, seconds, nanoseconds)
+    }
+
+    /// Of two maskings the greater decides: the higher rank, then the method that says less, then the
+    /// name.
+    #[must_use]
+    pub fn strictness(&self) -> (i64, u8, &str) {
+        (self.rank, self.rule.method.privacy(), &self.label)
     }
 
     /// True if columns that are no text become text.

@@ -43,6 +43,21 @@ pub struct Column {
     pub keeps_keys: bool,
 }
 
+impl Column {
+    /// A column without labels, whose JSON is as it is stored.
+    #[must_use]
+    pub const fn new(field: Field, treatment: Treatment) -> Self {
+        Self {
+            field,
+            treatment,
+            labels: BTreeSet::new(),
+            reason: None,
+            cleared: None,
+            keeps_keys: true,
+        }
+    }
+}
+
 /// What is shown of one column and not of others.
 #[derive(Clone, Debug)]
 pub struct Cleared {

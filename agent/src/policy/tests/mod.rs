@@ -44,19 +44,7 @@ fn query() -> Operation {
 }
 
 fn login() -> Operation {
-    Operation::Login(Box::new(Login {
-        user: None,
-        account: None,
-        database: None,
-        schema: None,
-        warehouse: None,
-        role: None,
-        client_app_id: "test".to_owned(),
-        client_app_version: "1".to_owned(),
-        client_environment: serde_json::value::RawValue::from_string("{}".to_owned()).unwrap(),
-        session_parameters: Vec::new(),
-        authenticator: "SNOWFLAKE".to_owned(),
-    }))
+    Operation::Login(Box::new(Login::of_ours("test")))
 }
 
 fn question<'a>(principal: &'a Principal, facts: Option<&'a Facts>) -> Question<'a> {

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use super::super::caller::{Caller, Newcomer};
@@ -25,6 +24,7 @@ const RENEW_EVERY: Duration = Duration::from_secs(3600);
 const DOORS_MAX: usize = 4096;
 /// What such a login calls itself, to Snowflake and to policies (`context.client`).
 const CLIENT: &str = "SQLAPI";
+
 /// For whom a session is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Door {
@@ -125,17 +125,8 @@ async fn log_in(
 ) -> Result<Arc<Session>, Refusal> {
     let operation = Operation::Login(Box::new(Login {
         user: Some(newcomer.credential.name.clone()),
-        account: None,
-        database: None,
-        schema: None,
-        warehouse: None,
         role,
-        client_app_id: CLIENT.to_owned(),
-        client_app_version: env!("CARGO_PKG_VERSION").to_owned(),
-        client_environment: RawValue::from_string("{}".to_owned())
-            .unwrap_or_else(|_never| RawValue::NULL.to_owned()),
-        session_parameters: Vec::new(),
-        authenticator: "SNOWFLAKE".to_owned(),
+        ..Login::of_ours(CLIENT)
     }));
     let mut exchange = Exchange::open(connection, services);
     exchange.asks(&operation);

@@ -19,6 +19,7 @@ use self::entrance::Door;
 pub(super) use self::entrance::Entrances;
 use super::caller::{self, Caller, Newcomer};
 use super::connection::Connection;
+use super::masking::Planned;
 use super::refusal::{Reason, Refusal};
 use super::services::{Services, Session};
 use crate::config::{Account, Credential, CredentialKind};
@@ -259,9 +260,10 @@ pub(in crate::proxy) fn shape(
 pub(in crate::proxy) fn keep_shape(
     services: &Services,
     summary: &result::Admitted,
-    digest: [u8; 32],
+    planned: &Planned,
 ) {
     if let (Some(id), Some(shape)) = (&summary.query_id, summary.shape()) {
+        let digest = planned.digest();
         services
             .state
             .shapes

@@ -17,6 +17,7 @@ use super::question::{self, Question};
 use super::refusal::{Reason, Refusal};
 use super::services::{Services, Session};
 use crate::mask::column::Tally;
+use crate::mask::masks::Masks;
 use crate::mask::outputs::{Origin, Scope};
 use crate::mask::plan::Plan;
 use crate::mask::rows::Format;
@@ -38,7 +39,7 @@ const INLINE_BYTES_MAX: u64 = 64 << 10;
 pub(super) struct Planned {
     pub(super) plan: Arc<Plan>,
     wording: Wording,
-    digest: [u8; 32],
+    masks: Arc<Masks>,
     is_parent: bool,
     has_rows: bool,
     /// Policies by which labels are shown.
@@ -47,13 +48,13 @@ pub(super) struct Planned {
 
 impl Planned {
     /// What later parts of the result are held to.
-    pub(super) const fn digest(&self) -> [u8; 32] {
-        self.digest
+    pub(super) fn digest(&self) -> [u8; 32] {
+        self.plan.digest(&self.masks)
     }
 
     /// Refuses the rest of a result that would be masked otherwise than its beginning was.
     pub(super) fn goes_on(&self, digest: &[u8; 32]) -> Result<(), Refusal> {
-        if self.digest == *digest {
+        if self.digest() == *digest {
             return Ok(());
         }
         Err(Refusal::new(
@@ -70,7 +71,7 @@ impl Planned {
         Shape {
             fields: columns.map(|column| column.field.clone()).collect(),
             format,
-            digest: self.digest,
+            digest: self.digest(),
             is_parent: self.is_parent,
         }
     }
@@ -196,12 +197,12 @@ fn make(
     let has_rows = !fields.is_empty();
     let plan = Plan::of(&scope, origin, fields);
     Planned {
-        digest: plan.digest(&masks),
-        wording: Wording::of(&scope, origin),
+        wording: Wording::of(&scope, origin, &plan),
         plan: Arc::new(plan),
         is_parent: false,
         has_rows,
         shown_by: rights.shown_by(),
+        masks,
     }
 }
 

@@ -4,7 +4,6 @@ use zeroize::Zeroizing;
 
 use super::*;
 use crate::mask::key::MasterKey;
-use crate::mask::masks::Masks;
 use crate::snowflake::rowtype;
 
 const LABELS: &str = r#"
@@ -14,7 +13,8 @@ columns = ["*.*.*.CARD"]
 "#;
 
 fn planned(policies: &PolicySet, is_shown: bool) -> Planned {
-    let masks = Masks::new(policies.labels(), &MasterKey::new(Zeroizing::new([7; 32])));
+    let key = MasterKey::new(Zeroizing::new([7; 32]));
+    let masks = Arc::new(Masks::new(policies.labels(), &key));
     let unmasked = |_: &str, _: Option<&ObjectName>| is_shown;
     let scope = Scope {
         labels: policies.labels(),
@@ -26,12 +26,12 @@ fn planned(policies: &PolicySet, is_shown: bool) -> Planned {
     let fields = rowtype::parse(br#"[{"name":"ID","type":"text"}]"#).unwrap();
     let plan = Plan::of(&scope, Origin::FORGOTTEN, fields);
     Planned {
-        digest: plan.digest(&masks),
         wording: Wording::default(),
         plan: Arc::new(plan),
         is_parent: false,
         has_rows: true,
         shown_by: BTreeSet::new(),
+        masks,
     }
 }
 

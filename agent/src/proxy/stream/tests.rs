@@ -6,7 +6,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 
 use super::*;
-use crate::mask::plan::Plan;
+use crate::mask::plan::{Column, Plan, Treatment};
 use crate::mask::rows::Format;
 use crate::mask::{ChunkShape, chunk_for_test};
 use crate::snowflake::rowtype;
@@ -26,14 +26,8 @@ async fn masked(bytes: &'static [u8], rows: u64) -> (Vec<u8>, Result<u64, String
     let stream = client.send_request(request).await.unwrap().into_body();
 
     let fields = rowtype::parse(br#"[{"name":"A","type":"text"}]"#).unwrap();
-    let columns = fields.into_iter().map(|field| crate::mask::plan::Column {
-        field,
-        treatment: crate::mask::plan::Treatment::Clear,
-        labels: [].into(),
-        reason: None,
-        cleared: None,
-        keeps_keys: true,
-    });
+    let columns = fields.into_iter();
+    let columns = columns.map(|field| Column::new(field, Treatment::Clear));
     let plan = Plan {
         columns: columns.collect(),
         ..Plan::default()

@@ -133,24 +133,8 @@ pub fn peek(body: &[u8]) -> Result<Peek, JsonError> {
 /// Reads an answer and refuses what must not reach the client.
 pub fn admit(body: &Bytes, asked: Asked<'_>) -> Result<Admitted, ResultError> {
     let envelope = Envelope::parse(body)?;
-    let mut admitted = Admitted {
-        success: envelope.success,
-        query_id: None,
-        child_ids: Vec::new(),
-        in_progress: None,
-        rows: None,
-        error: None,
-        session_changes: SessionChanges::default(),
-        statement_type: None,
-        chunks: None,
-        has_rows: false,
-        format: Format::Json,
-        body_bytes: body.len() as u64,
-        whole: None,
-        envelope: envelope_entries(&envelope, body)?,
-        data: None,
-        api: None,
-    };
+    let entries = envelope_entries(&envelope, body)?;
+    let mut admitted = Admitted::bare(envelope.success, entries, body);
     let data = envelope.object.object("data")?;
     if !envelope.success {
         let code = envelope.code.unwrap_or_default();
@@ -187,6 +171,28 @@ pub fn admit(body: &Bytes, asked: Asked<'_>) -> Result<Admitted, ResultError> {
 }
 
 impl Admitted {
+    /// An answer that says nothing yet but whether it worked.
+    fn bare(success: bool, envelope: Vec<(String, Bytes)>, body: &Bytes) -> Self {
+        Self {
+            success,
+            query_id: None,
+            child_ids: Vec::new(),
+            in_progress: None,
+            rows: None,
+            error: None,
+            session_changes: SessionChanges::default(),
+            statement_type: None,
+            chunks: None,
+            has_rows: false,
+            format: Format::Json,
+            body_bytes: body.len() as u64,
+            whole: None,
+            envelope,
+            data: None,
+            api: None,
+        }
+    }
+
     /// The rows in the answer itself; those in chunks are counted when they are fetched.
     #[must_use]
     pub fn inline_rows(&self) -> u64 {

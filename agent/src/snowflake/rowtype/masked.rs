@@ -196,14 +196,7 @@ mod tests {
     fn write(rowtype: &str, treatments: &[Treatment]) -> Option<String> {
         let fields = parse(rowtype.as_bytes()).unwrap();
         let columns = fields.into_iter().zip(treatments);
-        let columns = columns.map(|(field, treatment)| Column {
-            field,
-            treatment: treatment.clone(),
-            labels: [].into(),
-            reason: None,
-            cleared: None,
-            keeps_keys: true,
-        });
+        let columns = columns.map(|(field, treatment)| Column::new(field, treatment.clone()));
         let plan = Plan {
             columns: columns.collect(),
             content: Arc::default(),

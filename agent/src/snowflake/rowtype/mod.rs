@@ -79,6 +79,24 @@ pub struct Field {
     pub fields: Vec<Self>,
 }
 
+impl Field {
+    /// A field with what a row type says where it says no more.
+    #[must_use]
+    pub fn new(name: &str, kind: Type, scale: u8) -> Self {
+        Self {
+            name: name.to_owned(),
+            kind,
+            scale,
+            precision: PRECISION_MAX,
+            nullable: true,
+            fields: Vec::new(),
+        }
+    }
+}
+
+/// Of a number, as Snowflake has it (docs: "Numeric data types").
+const PRECISION_MAX: u8 = 38;
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Raw {
@@ -103,7 +121,7 @@ impl From<Raw> for Field {
             name: raw.name.unwrap_or_default(),
             kind: Type::parse(&raw.kind),
             scale: raw.scale.unwrap_or(0),
-            precision: raw.precision.unwrap_or(38),
+            precision: raw.precision.unwrap_or(PRECISION_MAX),
             nullable: raw.nullable.unwrap_or(true),
             fields: fields.into_iter().map(Self::from).collect(),
         }

@@ -159,16 +159,14 @@ impl Looker {
         };
         let strictest = self.masks.strictest(&mut labels.iter().copied());
         let reason = strictest.map(|_| Reason::Name);
+        let treatment = strictest.map_or_else(
+            || Treatment::Scan(hint.clone()),
+            |masking| Treatment::Mask(Arc::clone(masking)),
+        );
         Column {
-            field: field(name, values),
-            treatment: strictest.map_or_else(
-                || Treatment::Scan(hint.clone()),
-                |masking| Treatment::Mask(Arc::clone(masking)),
-            ),
             labels: labels.into_iter().map(Arc::from).collect(),
             reason,
-            cleared: None,
-            keeps_keys: true,
+            ..Column::new(field(name, values), treatment)
         }
     }
 

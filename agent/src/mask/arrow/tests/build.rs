@@ -1,6 +1,5 @@
 //! Streams and plans to test with.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow_array::builder::{Int32Builder, ListBuilder, MapBuilder, StringBuilder};
@@ -284,20 +283,9 @@ pub(super) fn scan() -> Treatment {
 
 pub(super) fn plan(columns: impl IntoIterator<Item = ((Type, u8), Treatment)>) -> Arc<Plan> {
     let columns = columns.into_iter().enumerate();
-    let columns = columns.map(|(position, ((kind, scale), treatment))| Column {
-        field: rowtype::Field {
-            name: format!("C{position}"),
-            kind,
-            scale,
-            precision: 38,
-            nullable: true,
-            fields: Vec::new(),
-        },
-        treatment,
-        labels: BTreeSet::new(),
-        reason: None,
-        cleared: None,
-        keeps_keys: true,
+    let columns = columns.map(|(position, ((kind, scale), treatment))| {
+        let name = format!("C{position}");
+        Column::new(rowtype::Field::new(&name, kind, scale), treatment)
     });
     Arc::new(Plan {
         columns: columns.collect(),

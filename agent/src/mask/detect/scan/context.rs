@@ -1,5 +1,7 @@
 //! Words that make a find likelier: in a column's name, and near a find in a text.
 
+use super::super::secret::HARMLESS;
+
 /// As far as this before a candidate, a word counts: `social security number of the applicant: `.
 const BEFORE_BYTES: usize = 40;
 
@@ -24,19 +26,6 @@ const ENDINGS: [&str; 13] = [
     "new",
     "current",
     "temp",
-];
-
-/// Words in names of what is no secret: `next_page_token`.
-const HARMLESS: [&str; 9] = [
-    "public",
-    "primary",
-    "foreign",
-    "page",
-    "sort",
-    "partition",
-    "next",
-    "continuation",
-    "csrf",
 ];
 
 /// Shorter words than this count inside a longer one by accident: `ein` in `BEING`.

@@ -4,7 +4,7 @@
 //! with the value; of a value in quotes after a quoted name, as in JSON, the last quote is left.
 
 use super::super::{Candidate, Confidence, Detector};
-use super::{distinct, is_placeholder};
+use super::{HARMLESS, distinct, is_placeholder};
 
 pub(super) static DETECTOR: Detector = Detector {
     name: "keyed-secret",
@@ -29,20 +29,6 @@ pub(super) static DETECTOR: Detector = Detector {
     numeric: false,
 };
 
-/// Names of values that are no secrets.
-const HARMLESS: [&str; 10] = [
-    "public",
-    "primary",
-    "foreign",
-    "page",
-    "sort",
-    "partition",
-    "next",
-    "continuation",
-    "csrf",
-    "cache",
-];
-
 fn check(candidate: &Candidate<'_>) -> Option<Confidence> {
     // The end of a sentence may follow, but not more of the value.
     let more = candidate
@@ -60,7 +46,7 @@ fn check(candidate: &Candidate<'_>) -> Option<Confidence> {
         .rsplit(|c: char| !c.is_ascii_alphanumeric() && !"_.-".contains(c))
         .next()?;
     let name = [whole, name].concat().to_ascii_lowercase();
-    if is_placeholder(value) || HARMLESS.iter().any(|word| name.contains(word)) {
+    if is_placeholder(value) || is_harmless(&name) {
         return None;
     }
     let has_digit = value.contains(|c: char| c.is_ascii_digit());
@@ -75,6 +61,10 @@ fn check(candidate: &Candidate<'_>) -> Option<Confidence> {
         (.., 9..) => Some(75),
         _ => Some(40),
     }
+}
+
+fn is_harmless(name: &str) -> bool {
+    HARMLESS.iter().any(|word| name.contains(word)) || name.contains("cache")
 }
 
 #[cfg(test)]

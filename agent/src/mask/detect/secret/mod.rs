@@ -54,6 +54,19 @@ pub static ALL: &[&Detector] = &[
 /// What of these the name of a column or key alone tells.
 pub static NAMED: &[Named] = named::ALL;
 
+/// Words in names of what is no secret: `next_page_token`.
+pub(super) const HARMLESS: [&str; 9] = [
+    "public",
+    "primary",
+    "foreign",
+    "page",
+    "sort",
+    "partition",
+    "next",
+    "continuation",
+    "csrf",
+];
+
 /// How many different bytes a text has: random ones have many, words and fillers few.
 fn distinct(text: &str) -> usize {
     let mut seen = [false; 256];

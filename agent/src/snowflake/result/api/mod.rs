@@ -17,8 +17,7 @@ use serde_json::value::RawValue;
 pub(super) use self::frame::Frame;
 use self::frame::{Kind, Partition};
 use super::keys::{harmless, shown};
-use super::{Admitted, InProgress, ResultError, SessionChanges, UpstreamFailure};
-use crate::mask::rows::Format;
+use super::{Admitted, InProgress, ResultError, UpstreamFailure};
 use crate::snowflake::json::{self, JsonError, Object};
 
 /// What an answer of the SQL API is an answer to.
@@ -66,24 +65,12 @@ pub fn admit(status: u16, body: &Bytes, asked: Asked<'_>) -> Result<Admitted, Re
 
 impl Admitted {
     /// The parts of an answer without rows.
-    fn bare(object: &Object<'_>, body: &Bytes, frame: Frame) -> Result<Self, ResultError> {
+    fn framed(object: &Object<'_>, body: &Bytes, frame: Frame) -> Result<Self, ResultError> {
         Ok(Self {
-            success: true,
             query_id: frame.handle.clone(),
             child_ids: frame.children.clone(),
-            in_progress: None,
-            rows: None,
-            error: None,
-            session_changes: SessionChanges::default(),
-            statement_type: None,
-            chunks: None,
-            has_rows: false,
-            body_bytes: body.len() as u64,
-            whole: None,
-            envelope: envelope(object, body)?,
-            data: None,
-            format: Format::Json,
             api: Some(frame),
+            ..Self::bare(true, envelope(object, body)?, body)
         })
     }
 
@@ -151,7 +138,7 @@ fn result(object: &Object<'_>, body: &Bytes) -> Result<Admitted, ResultError> {
     if frame.handle.is_none() {
         return Err(JsonError::Field("statementHandle").into());
     }
-    let mut admitted = Admitted::bare(object, body, frame)?;
+    let mut admitted = Admitted::framed(object, body, frame)?;
     admitted.rows = Some(rows);
     admitted.has_rows = rows > 0;
     admitted.data = Some(vec![
@@ -192,7 +179,7 @@ fn partition(
         kind: Kind::Partition(number, of),
         inline_rows: rows,
     };
-    let mut admitted = Admitted::bare(&Object::default(), body, frame)?;
+    let mut admitted = Admitted::framed(&Object::default(), body, frame)?;
     admitted.rows = Some(rows);
     admitted.has_rows = rows > 0;
     admitted.data = Some(vec![
@@ -228,7 +215,7 @@ fn failure(status: u16, object: &Object<'_>, body: &Bytes) -> Result<Admitted, R
 
 fn plain(status: u16, object: &Object<'_>, body: &Bytes) -> Result<Admitted, ResultError> {
     check_keys(object, &[])?;
-    Admitted::bare(object, body, Frame::of(status, object, Kind::Status)?)
+    Admitted::framed(object, body, Frame::of(status, object, Kind::Status)?)
 }
 
 /// Refuses a key that is not known and could carry rows.
