@@ -171,6 +171,7 @@ impl Parts {
     }
 
     fn into_services(self, config: Config, kernel: Arc<Kernel>, desk: Desk) -> Services {
+        let first_session = self.recorder.status().next_entry;
         Services {
             flows: kernel.flows(),
             kernel,
@@ -185,7 +186,7 @@ impl Parts {
             desk,
             credentials: self.credentials,
             upstream: self.upstream,
-            sessions: Registry::new(config.limits.sessions_max),
+            sessions: Registry::new(config.limits.sessions_max, first_session),
             results: Results::default(),
             catalog: Catalog::default(),
             chunks: Chunks::default(),

@@ -45,6 +45,7 @@ impl Field {
             policy: "",
             labels: "",
             scope: "",
+            record: "",
             more: "",
         };
         let daemon = Daemon::start(&environment, &warehouse, &setup).unwrap();

@@ -152,6 +152,7 @@ fn start_daemon(environment: &Environment, warehouse: &Warehouse, rules: Rules<'
         policy: rules.policy,
         labels: rules.labels,
         scope: "",
+        record: "",
         more: rules.more,
     };
     Daemon::start(environment, warehouse, &setup).unwrap()

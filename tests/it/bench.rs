@@ -25,6 +25,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) labels: &'a str,
     /// Further lines of the scope.
     pub(crate) scope: &'a str,
+    /// Further lines of the recording, as TOML.
+    pub(crate) record: &'a str,
     /// Further tables.
     pub(crate) more: &'a str,
     /// Environment variables of the daemon.
@@ -39,6 +41,7 @@ impl Default for Plan<'_> {
             policy: ALLOW_ALL,
             labels: "",
             scope: "",
+            record: "",
             more: "",
             variables: &[],
         }
@@ -92,6 +95,7 @@ impl Bench {
             policy: plan.policy,
             labels: plan.labels,
             scope: plan.scope,
+            record: plan.record,
             more: plan.more,
         };
         let daemon = Daemon::start_with(&environment, &warehouse, &setup, plan.variables).unwrap();

@@ -12,6 +12,7 @@ const CHUNKED: Plan<'_> = Plan {
     credentials: None,
     policy: crate::bench::ALLOW_ALL,
     labels: "",
+    record: "",
     scope: "",
     more: "[limits]\nupstream_timeout = \"3s\"",
 };

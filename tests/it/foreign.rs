@@ -52,6 +52,7 @@ const CHUNKED: Plan<'_> = Plan {
     credentials: None,
     policy: crate::bench::ALLOW_ALL,
     labels: "",
+    record: "",
     scope: "",
     more: "",
 };

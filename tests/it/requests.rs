@@ -12,6 +12,7 @@ const SMALL: Plan<'_> = Plan {
     credentials: None,
     policy: crate::bench::ALLOW_ALL,
     labels: "",
+    record: "",
     scope: "",
 };
 

@@ -21,6 +21,7 @@ const QUICK: Plan<'_> = Plan {
     credentials: None,
     policy: crate::bench::ALLOW_ALL,
     labels: "",
+    record: "",
     scope: "",
 };
 

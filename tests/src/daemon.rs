@@ -32,6 +32,9 @@ pub struct Files {
     pub ca: PathBuf,
     pub policies: PathBuf,
     pub record: PathBuf,
+    /// Signs the recording; `host.pub` is beside it.
+    pub host_key: PathBuf,
+    pub index: PathBuf,
     pub socket: PathBuf,
     /// Where agents ask and people decide.
     pub access_socket: PathBuf,
@@ -48,6 +51,8 @@ impl Files {
             ca: dir.join("ca"),
             policies: dir.join("policies"),
             record: dir.join("record"),
+            host_key: dir.join("host.key"),
+            index: dir.join("index.db"),
             socket: dir.join("admin.sock"),
             access_socket: dir.join("access.sock"),
             access: dir.join("access.db"),
@@ -76,6 +81,8 @@ pub struct Setup<'a> {
     pub labels: &'a str,
     /// Further lines of the scope, as TOML.
     pub scope: &'a str,
+    /// Further lines of the recording, as TOML.
+    pub record: &'a str,
     /// Further tables, as TOML.
     pub more: &'a str,
 }
@@ -274,6 +281,9 @@ socket = "{access_socket}"
 
 [record]
 dir = "{record}"
+key_file = "{host_key}"
+index = "{index}"
+{record_more}
 
 [mask]
 key_file = "{mask_key}"
@@ -295,6 +305,9 @@ metrics = "{metrics}"
         upstream_ca = upstream_ca.display(),
         policies = files.policies.display(),
         record = files.record.display(),
+        host_key = files.host_key.display(),
+        index = files.index.display(),
+        record_more = setup.record,
         access = files.access.display(),
         access_socket = files.access_socket.display(),
         mask_key = files.access.with_file_name("mask.key").display(),

@@ -14,6 +14,7 @@ use serde_json::Value;
 pub struct Frame {
     pub kind: Kind,
     pub entry: u64,
+    /// `null` for a checkpoint.
     pub payload: Value,
 }
 
@@ -22,7 +23,38 @@ pub struct Frame {
 pub enum Kind {
     Decided,
     Ended,
+    Opened,
+    Closed,
+    Ask,
+    Vote,
+    Grant,
+    Policy,
+    Operator,
+    Canary,
+    Gap,
+    Checkpoint,
+    Carried,
+    Archived,
+    Pruned,
 }
+
+const KINDS: [Kind; 15] = [
+    Kind::Decided,
+    Kind::Ended,
+    Kind::Opened,
+    Kind::Closed,
+    Kind::Ask,
+    Kind::Vote,
+    Kind::Grant,
+    Kind::Policy,
+    Kind::Operator,
+    Kind::Canary,
+    Kind::Gap,
+    Kind::Checkpoint,
+    Kind::Carried,
+    Kind::Archived,
+    Kind::Pruned,
+];
 
 /// Reads every frame of every segment below `dir`, oldest first.
 ///
@@ -50,21 +82,22 @@ fn parse(bytes: &[u8], frames: &mut Vec<Frame>) -> Result<()> {
     let mut rest = Input(bytes);
     ensure!(rest.take(8)? == MAGIC, "this is not a segment");
     ensure!(
-        rest.take(2)? == [1, 0],
+        rest.take(2)? == [2, 0],
         "this is another version of the format"
     );
     let host = rest.array::<2>()?;
-    // Segment number, next entry, previous digest, host, own digest.
-    rest.take(8 + 8 + DIGEST)?;
-    rest.take(usize::from(u16::from_le_bytes(host)) + DIGEST)?;
+    // Segment number, next entry, previous digest, host key, boot, time, uptime.
+    rest.take(8 + 8 + DIGEST + 32 + 16 + 8 + 8)?;
+    // Host, own digest, signature.
+    rest.take(usize::from(u16::from_le_bytes(host)) + DIGEST + 64)?;
     while !rest.0.is_empty() {
         let length = usize::try_from(u32::from_le_bytes(rest.array()?))?;
         let mut frame = Input(rest.take(length)?);
-        let kind = match frame.array()? {
-            [1] => Kind::Decided,
-            [2] => Kind::Ended,
-            [other] => anyhow::bail!("there is no kind {other} of frame"),
-        };
+        let [kind] = frame.array()?;
+        let kind = usize::from(kind)
+            .checked_sub(1)
+            .and_then(|at| KINDS.get(at));
+        let kind = *kind.context("there is no such kind of frame")?;
         let entry = u64::from_le_bytes(frame.array()?);
         let _time = frame.take(8)?;
         let payload = frame
@@ -72,7 +105,12 @@ fn parse(bytes: &[u8], frames: &mut Vec<Frame>) -> Result<()> {
             .len()
             .checked_sub(DIGEST)
             .context("a frame has no digest")?;
-        let payload = serde_json::from_slice(frame.take(payload)?).context("a payload")?;
+        let payload = frame.take(payload)?;
+        let payload = if kind == Kind::Checkpoint {
+            Value::Null
+        } else {
+            serde_json::from_slice(payload).context("a payload")?
+        };
         frames.push(Frame {
             kind,
             entry,
@@ -113,10 +151,10 @@ mod tests {
 
     fn segment() -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
-        bytes.extend([1, 0, 4, 0]);
-        bytes.extend([0; 8 + 8 + DIGEST]);
+        bytes.extend([2, 0, 4, 0]);
+        bytes.extend([0; 124 - 12]);
         bytes.extend(b"host");
-        bytes.extend([0; DIGEST]);
+        bytes.extend([0; DIGEST + 64]);
         let payload = br#"{"a":1}"#;
         bytes.extend(
             u32::try_from(17 + payload.len() + DIGEST)
@@ -145,7 +183,7 @@ mod tests {
     #[test]
     fn a_segment_that_is_cut_anywhere_in_a_frame_is_an_error() {
         let whole = segment();
-        let header = 60 + 4 + DIGEST;
+        let header = 124 + 4 + DIGEST + 64;
         for end in header + 1..whole.len() {
             parse(&whole[..end], &mut Vec::new()).unwrap_err();
         }

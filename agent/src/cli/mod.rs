@@ -17,6 +17,7 @@ mod init;
 mod labels;
 mod output;
 mod policy;
+mod recording;
 mod revoke;
 mod run;
 mod status;

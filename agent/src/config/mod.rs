@@ -184,6 +184,64 @@ pub struct Record {
     pub dir: PathBuf,
     pub durability: Durability,
     pub segment_bytes_max: u64,
+    /// A segment is closed after this time, full or not.
+    pub segment_age_max: Duration,
+    /// Free bytes of its file system below which no new operation is let through.
+    pub reserve_bytes: u64,
+    /// The host's private key; the public half is beside it.
+    pub key_file: PathBuf,
+    /// The SQLite file by which the recording is listed and searched; `None` for none.
+    pub index: Option<PathBuf>,
+    /// Statements are in the index. It is not encrypted, so by default they are if segments are not.
+    pub index_text: bool,
+    pub literals: Literals,
+    /// Rows of one result that are recorded.
+    pub rows_max: usize,
+    /// Of one result, as recorded.
+    pub rows_bytes_max: usize,
+    /// For closed segments: 1 (fast) to 19 (small).
+    pub compression_level: i32,
+    /// age recipients; closed segments are encrypted to all of them.
+    pub encrypt_to: Vec<String>,
+    /// Older segments are deleted; `None` keeps them.
+    pub keep_age_max: Option<Duration>,
+    /// The oldest segments beyond it are deleted; `None` keeps them.
+    pub keep_bytes_max: Option<u64>,
+}
+
+#[cfg(test)]
+impl Record {
+    /// A recording below `dir`, which must exist, with the defaults of a configuration.
+    pub(crate) fn for_test(dir: &std::path::Path) -> Self {
+        Self {
+            dir: dir.join("record"),
+            durability: Durability::BeforeForward,
+            segment_bytes_max: 1 << 20,
+            segment_age_max: Duration::from_secs(3600),
+            reserve_bytes: 0,
+            key_file: dir.join("host.key"),
+            index: Some(dir.join("index.db")),
+            index_text: true,
+            literals: Literals::Detected,
+            rows_max: 20,
+            rows_bytes_max: 64 << 10,
+            compression_level: 3,
+            encrypt_to: Vec::new(),
+            keep_age_max: None,
+            keep_bytes_max: None,
+        }
+    }
+}
+
+/// Which literals and bound values are recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Literals {
+    /// All but the values that detectors find in them.
+    Detected,
+    /// None.
+    None,
+    /// All.
+    All,
 }
 
 /// When a decision must be on disk.

@@ -7,8 +7,8 @@ use toml::{Table, Value};
 
 use super::value::{show_bytes, show_duration};
 use super::{
-    Account, Config, Credential, CredentialKind, Durability, OtherTls, Scope, SecretSource,
-    Unnamed, WorkloadMatcher,
+    Account, Config, Credential, CredentialKind, Durability, Literals, OtherTls, Record, Scope,
+    SecretSource, Unnamed, WorkloadMatcher,
 };
 use crate::access::notify::{self, Slack, Webhook};
 use crate::policy::Mode;
@@ -243,6 +243,54 @@ impl Page {
         }
     }
 
+    fn record(&mut self, record: &Record) {
+        let Record {
+            dir,
+            durability,
+            segment_bytes_max,
+            segment_age_max,
+            reserve_bytes,
+            key_file,
+            index,
+            index_text,
+            literals,
+            rows_max,
+            rows_bytes_max,
+            compression_level,
+            encrypt_to,
+            keep_age_max,
+            keep_bytes_max,
+        } = record;
+        self.heading("[record]");
+        self.path("dir", dir);
+        let durability = match durability {
+            Durability::BeforeForward => "before-forward",
+        };
+        self.line("durability", durability);
+        self.line("segment_bytes_max", show_bytes(*segment_bytes_max));
+        self.line("segment_age_max", show_duration(*segment_age_max));
+        self.line("reserve_bytes", show_bytes(*reserve_bytes));
+        self.path("key_file", key_file);
+        match index {
+            Some(path) => self.path("index", path),
+            None => self.line("index", "off"),
+        }
+        self.line("index_text", *index_text);
+        let literals = match literals {
+            Literals::Detected => "detected",
+            Literals::None => "none",
+            Literals::All => "all",
+        };
+        self.line("literals", literals);
+        self.line("rows_max", count(*rows_max));
+        let rows_bytes = u64::try_from(*rows_bytes_max).unwrap_or(u64::MAX);
+        self.line("rows_bytes_max", show_bytes(rows_bytes));
+        self.line("compression_level", i64::from(*compression_level));
+        self.line("encrypt_to", strings(encrypt_to));
+        self.optional("keep_age_max", keep_age_max.map(show_duration));
+        self.optional("keep_bytes_max", keep_bytes_max.map(show_bytes));
+    }
+
     fn settings(&mut self, config: &Config) {
         let Config {
             kernel,
@@ -272,13 +320,7 @@ impl Page {
         self.line("extra_names", strings(&tls.extra_names));
         self.heading("[policy]");
         self.path("dir", &policy.dir);
-        self.heading("[record]");
-        self.path("dir", &record.dir);
-        let durability = match record.durability {
-            Durability::BeforeForward => "before-forward",
-        };
-        self.line("durability", durability);
-        self.line("segment_bytes_max", show_bytes(record.segment_bytes_max));
+        self.record(record);
         self.heading("[access]");
         self.path("store", &access.store);
         self.path("socket", &access.socket);

@@ -66,6 +66,15 @@ pub(super) fn duration(text: &str, from: Duration, to: Duration) -> Result<Durat
     ))
 }
 
+/// Reads `90d`, or what [`duration`] reads.
+pub(super) fn age(text: &str, from: Duration, to: Duration) -> Result<Duration, ValueError> {
+    let days = text.strip_suffix('d').and_then(|days| days.parse().ok());
+    match days.and_then(|days: u64| days.checked_mul(24)) {
+        Some(hours) => duration(&format!("{hours}h"), from, to),
+        None => duration(text, from, to),
+    }
+}
+
 /// The inverse of [`duration`].
 pub(super) fn show_duration(duration: Duration) -> String {
     match SignedDuration::try_from(duration) {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::key::KeyError;
 use super::read::ReadError;
 
 /// Why an entry could not be recorded, or the recording not be opened.
@@ -13,6 +14,8 @@ pub enum RecordError {
         path: PathBuf,
         source: std::io::Error,
     },
+    #[error("the recording cannot be signed")]
+    Key(#[from] KeyError),
     #[error("the recording directory `{}` is open to group or others (mode {mode:o})", path.display())]
     Exposed { path: PathBuf, mode: u32 },
     #[error("the recording directory `{}` belongs to uid {uid}", path.display())]

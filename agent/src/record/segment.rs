@@ -6,12 +6,14 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as 
 use std::path::{Path, PathBuf};
 
 use super::chain::{Digest, link};
+use super::checkpoint::{checkpoint_message, header_message};
 use super::error::RecordError;
 use super::format::{
-    DIGEST_BYTES, FRAME_FIXED_BYTES, FRAME_LENGTH_MAX, HOST_BYTES_MAX, Kind, LENGTH_BYTES, MAGIC,
-    VERSION, file_name,
+    CHECKPOINT_FIXED_BYTES, DIGEST_BYTES, FRAME_FIXED_BYTES, FRAME_LENGTH_MAX, HOST_BYTES_MAX,
+    Kind, LENGTH_BYTES, MAGIC, Packing, SIGNATURE_BYTES, VERSION, file_name,
 };
-use super::read::{Header, ReadError, Reader, segments};
+use super::key::HostKey;
+use super::read::{ReadError, Reader, segments};
 
 /// More than one batch is never unsynced, so what a crash tears is not longer than this. A longer
 /// bad tail is damage that someone must look at.
@@ -102,7 +104,7 @@ impl Storage for Files {
     fn start(&mut self, number: u64, header: &[u8]) -> io::Result<()> {
         let mut file = options()
             .create_new(true)
-            .open(self.dir.join(file_name(number)))?;
+            .open(self.dir.join(file_name(number, Packing::Plain)))?;
         file.write_all(header)?;
         file.sync_all()?;
         // The name must survive a crash as well as the bytes.
@@ -126,22 +128,86 @@ impl Storage for Files {
     }
 }
 
+/// When and on which boot something is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Clocks {
+    /// Microseconds since 1970 (UTC).
+    pub(super) time: i64,
+    /// Microseconds since the boot, sleep included.
+    pub(super) uptime: u64,
+}
+
+impl Clocks {
+    pub(super) fn read() -> Self {
+        Self {
+            time: crate::clock::now().as_microsecond(),
+            uptime: crate::clock::uptime(),
+        }
+    }
+}
+
+/// What a segment begins with.
+#[derive(Clone, Debug)]
+pub(super) struct Beginning<'a> {
+    pub(super) number: u64,
+    pub(super) next_entry: u64,
+    pub(super) previous: Digest,
+    pub(super) host: &'a str,
+    pub(super) boot: [u8; 16],
+    pub(super) clocks: Clocks,
+}
+
 /// Writes the header of a segment; returns its bytes and the digest that its frames continue.
-pub(super) fn encode_header(header: &Header) -> (Vec<u8>, Digest) {
-    let mut host = header.host.clone();
-    host.truncate(host.floor_char_boundary(HOST_BYTES_MAX));
+pub(super) fn encode_header(beginning: &Beginning<'_>, key: &HostKey) -> (Vec<u8>, Digest) {
+    let host = beginning.host;
+    let host = host
+        .get(..host.floor_char_boundary(HOST_BYTES_MAX))
+        .unwrap_or_default();
     let host_bytes = u16::try_from(host.len()).unwrap_or_default();
     let mut bytes = Vec::new();
     bytes.extend_from_slice(&MAGIC);
     bytes.extend_from_slice(&VERSION.to_le_bytes());
     bytes.extend_from_slice(&host_bytes.to_le_bytes());
-    bytes.extend_from_slice(&header.number.to_le_bytes());
-    bytes.extend_from_slice(&header.next_entry.to_le_bytes());
-    bytes.extend_from_slice(&header.previous.0);
+    bytes.extend_from_slice(&beginning.number.to_le_bytes());
+    bytes.extend_from_slice(&beginning.next_entry.to_le_bytes());
+    bytes.extend_from_slice(&beginning.previous.0);
+    bytes.extend_from_slice(&key.id().0);
+    bytes.extend_from_slice(&beginning.boot);
+    bytes.extend_from_slice(&beginning.clocks.time.to_le_bytes());
+    bytes.extend_from_slice(&beginning.clocks.uptime.to_le_bytes());
     bytes.extend_from_slice(host.as_bytes());
-    let digest = link(header.previous, &bytes);
+    let digest = link(beginning.previous, &bytes);
     bytes.extend_from_slice(&digest.0);
+    bytes.extend_from_slice(&key.sign(&header_message(digest)));
     (bytes, digest)
+}
+
+/// Appends a checkpoint; returns the new end of the chain.
+pub(super) fn write_checkpoint(
+    next_entry: u64,
+    clocks: Clocks,
+    sealed: bool,
+    (previous, key): (Digest, &HostKey),
+    batch: &mut Vec<u8>,
+) -> Digest {
+    const PAYLOAD: usize = CHECKPOINT_FIXED_BYTES + SIGNATURE_BYTES;
+    const LENGTH: usize = FRAME_FIXED_BYTES - LENGTH_BYTES + PAYLOAD + DIGEST_BYTES;
+    let mut bytes = Vec::with_capacity(FRAME_FIXED_BYTES + PAYLOAD);
+    let length = u32::try_from(LENGTH).unwrap_or_default();
+    bytes.extend_from_slice(&length.to_le_bytes());
+    bytes.push(Kind::Checkpoint.to_byte());
+    bytes.extend_from_slice(&next_entry.to_le_bytes());
+    bytes.extend_from_slice(&clocks.time.to_le_bytes());
+    bytes.extend_from_slice(&clocks.uptime.to_le_bytes());
+    bytes.push(u8::from(sealed));
+    if let Some(unsigned) = bytes.first_chunk() {
+        let signature = key.sign(&checkpoint_message(previous, unsigned));
+        bytes.extend_from_slice(&signature);
+    }
+    let digest = link(previous, &bytes);
+    batch.extend_from_slice(&bytes);
+    batch.extend_from_slice(&digest.0);
+    digest
 }
 
 /// A frame that has no place in the chain yet.

@@ -13,21 +13,24 @@ use proptest::prelude::{any, prop, prop_assert, proptest};
 use serde_json::Value;
 
 use super::chain::Digest;
-use super::format::Kind;
+use super::format::{Kind, Packing, file_name};
+use super::key::HostKey;
 use super::read::{Reader, Summary, segments, verify};
-use super::segment::{Draft, Storage, Tail, encode_header};
+use super::segment::{Beginning, Clocks, Draft, Storage, Tail, encode_header};
 use super::{Decided, Ending, Opening, Outcome, RecordError, Recorder, read};
 use crate::config;
 use crate::policy::{Denial, Permit};
 use crate::snowflake::{Operation, Query};
 
 fn config(dir: &Path, segment_bytes_max: u64) -> config::Record {
-    let durability = config::Durability::BeforeForward;
     config::Record {
-        dir: dir.join("record"),
-        durability,
         segment_bytes_max,
+        ..config::Record::for_test(dir)
     }
+}
+
+fn named() -> (String, HostKey) {
+    ("host".to_owned(), HostKey::generate().unwrap())
 }
 
 fn query(text: &str) -> Operation {
@@ -240,7 +243,7 @@ async fn a_link_in_place_of_a_segment_is_not_followed() {
     drop(Recorder::open(&config).unwrap());
     let victim = dir.path().join("victim");
     fs::write(&victim, "precious").unwrap();
-    symlink(&victim, config.dir.join(super::format::file_name(2))).unwrap();
+    symlink(&victim, config.dir.join(file_name(2, Packing::Plain))).unwrap();
     assert!(matches!(
         Recorder::open(&config),
         Err(RecordError::Open { .. })
@@ -275,7 +278,7 @@ async fn a_segment_without_a_whole_header_is_set_aside() {
     let dir = tempfile::tempdir().unwrap();
     let config = config(dir.path(), 1 << 20);
     drop(Recorder::open(&config).unwrap());
-    fs::write(config.dir.join(super::format::file_name(2)), b"SNOW").unwrap();
+    fs::write(config.dir.join(file_name(2, Packing::Plain)), b"SNOW").unwrap();
     let recorder = Recorder::open(&config).unwrap();
     answer(&recorder, "select 6").await.unwrap();
     assert_eq!(verify(&config.dir).unwrap().segments, 2);
@@ -364,7 +367,7 @@ async fn after_any_failure_nothing_is_acknowledged() {
             synced: Arc::clone(&synced),
             ..Faulty::default()
         };
-        let recorder = Recorder::start(storage, &FRESH, "host".to_owned(), 700).unwrap();
+        let recorder = Recorder::start(storage, &FRESH, named(), 700).unwrap();
         let mut failed = false;
         for _ in 0..12 {
             let mut entry = recorder.entry(Opening::default());
@@ -405,7 +408,7 @@ async fn decisions_made_together_share_a_sync() {
         gate: Some(waits),
         ..Faulty::default()
     };
-    let recorder = Recorder::start(storage, &FRESH, "host".to_owned(), u64::MAX).unwrap();
+    let recorder = Recorder::start(storage, &FRESH, named(), u64::MAX).unwrap();
     let acknowledged = Arc::new(AtomicUsize::new(0));
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..64 {
@@ -435,7 +438,7 @@ async fn decisions_made_together_share_a_sync() {
 
 #[test]
 fn an_entry_without_room_is_neither_recorded_nor_permitted() {
-    let recorder = Recorder::start(Faulty::default(), &FRESH, "host".to_owned(), 700).unwrap();
+    let recorder = Recorder::start(Faulty::default(), &FRESH, named(), 700).unwrap();
     let open: Vec<_> = (0..16_384)
         .map(|_| recorder.entry(Opening::default()))
         .collect();
@@ -449,15 +452,21 @@ fn an_entry_without_room_is_neither_recorded_nor_permitted() {
     drop(open);
 }
 
+fn beginning(number: u64, previous: Digest) -> Beginning<'static> {
+    Beginning {
+        number,
+        next_entry: 1,
+        previous,
+        host: "host",
+        boot: [0; 16],
+        clocks: Clocks { time: 0, uptime: 0 },
+    }
+}
+
 /// A segment with these payloads, and the digest that the next one would carry.
 fn segment(payloads: &[Vec<u8>]) -> (Vec<u8>, Vec<usize>, Digest) {
-    let header = read::Header {
-        number: 1,
-        next_entry: 1,
-        previous: Digest::ZERO,
-        host: "host".to_owned(),
-    };
-    let (mut bytes, mut digest) = encode_header(&header);
+    let key = HostKey::generate().unwrap();
+    let (mut bytes, mut digest) = encode_header(&beginning(1, Digest::ZERO), &key);
     let mut starts = Vec::new();
     for (entry, payload) in (1..).zip(payloads) {
         starts.push(bytes.len());
@@ -471,18 +480,10 @@ fn segment(payloads: &[Vec<u8>]) -> (Vec<u8>, Vec<usize>, Digest) {
 /// Writes `bytes` as segment 1 before a good segment 2 and verifies both.
 fn verdict(bytes: &[u8], digest: Digest) -> Result<Summary, read::VerifyError> {
     let dir = tempfile::tempdir().unwrap();
-    fs::write(dir.path().join(super::format::file_name(1)), bytes).unwrap();
-    let header = read::Header {
-        number: 2,
-        next_entry: 1,
-        previous: digest,
-        host: "host".to_owned(),
-    };
-    fs::write(
-        dir.path().join(super::format::file_name(2)),
-        encode_header(&header).0,
-    )
-    .unwrap();
+    let path = |number| dir.path().join(file_name(number, Packing::Plain));
+    fs::write(path(1), bytes).unwrap();
+    let key = HostKey::generate().unwrap();
+    fs::write(path(2), encode_header(&beginning(2, digest), &key).0).unwrap();
     verify(dir.path())
 }
 
@@ -524,7 +525,7 @@ proptest! {
 
 #[test]
 fn metrics_have_their_names() {
-    let recorder = Recorder::start(Faulty::default(), &FRESH, "host".to_owned(), 700).unwrap();
+    let recorder = Recorder::start(Faulty::default(), &FRESH, named(), 700).unwrap();
     let registry = prometheus::Registry::new();
     recorder.metrics().register(&registry).unwrap();
     let names = Mutex::new(Vec::new());

@@ -20,9 +20,9 @@ use tokio::time::Instant;
 
 use super::chain::Digest;
 use super::error::RecordError;
+use super::key::HostKey;
 use super::metrics::Metrics;
-use super::read::Header;
-use super::segment::{Draft, Storage, encode_header};
+use super::segment::{Beginning, Clocks, Draft, Storage, encode_header, write_checkpoint};
 
 /// Written and synced at once: at 200 MB/s a batch costs 5 ms, about one sync.
 pub(super) const BATCH_BYTES_MAX: usize = 1 << 20;
@@ -71,6 +71,8 @@ pub(super) struct Writer<S> {
     pub(super) segment_bytes: u64,
     pub(super) segment_bytes_max: u64,
     pub(super) host: String,
+    pub(super) key: HostKey,
+    pub(super) boot: [u8; 16],
     pub(super) digest: Digest,
     /// Something was written that is not synced.
     pub(super) dirty: bool,
@@ -128,10 +130,9 @@ impl<S: Storage> Writer<S> {
                 }
             }
         }
-        if self.dirty
-            && let Err(failure) = self.sync()
-        {
-            tracing::error!(error = %failure.source, "cannot sync the recording at the end");
+        let is_good = failed.get().is_none();
+        if is_good && let Err(failure) = self.seal() {
+            tracing::error!(error = %failure.source, "cannot seal the recording at the end");
         }
     }
 
@@ -169,22 +170,35 @@ impl<S: Storage> Writer<S> {
         Ok(())
     }
 
+    /// Signs the segment and ends it.
+    fn seal(&mut self) -> Result<(), Failure> {
+        let next_entry = self.next_entry.load(Ordering::Relaxed);
+        let (end, mut bytes) = ((self.digest, &self.key), Vec::new());
+        let digest = write_checkpoint(next_entry, Clocks::read(), true, end, &mut bytes);
+        self.storage.append(&bytes).map_err(failure("a write"))?;
+        self.digest = digest;
+        self.sync()
+    }
+
     pub(super) fn rotate(&mut self) -> Result<(), Failure> {
-        if self.dirty {
-            self.sync()?;
+        if self.segment_bytes > 0 {
+            self.seal()?;
         }
-        let header = Header {
-            number: self.segment + 1,
+        let number = self.segment + 1;
+        let header = Beginning {
+            number,
             next_entry: self.next_entry.load(Ordering::Relaxed),
             previous: self.digest,
-            host: self.host.clone(),
+            host: &self.host,
+            boot: self.boot,
+            clocks: Clocks::read(),
         };
-        let (bytes, digest) = encode_header(&header);
+        let (bytes, digest) = encode_header(&header, &self.key);
         self.storage
-            .start(header.number, &bytes)
+            .start(number, &bytes)
             .map_err(failure("starting a segment"))?;
-        self.segment = header.number;
-        self.segment_told.store(header.number, Ordering::Relaxed);
+        self.segment = number;
+        self.segment_told.store(number, Ordering::Relaxed);
         self.segment_bytes = bytes.len() as u64;
         self.digest = digest;
         Ok(())

@@ -10,7 +10,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::entry::{Entry, Opening};
 use super::error::RecordError;
-use super::format::file_name;
+use super::event::Event;
+use super::format::{Packing, file_name};
+use super::key::HostKey;
 use super::metrics::Metrics;
 use super::segment::{Draft, Files, Storage, Tail};
 use super::thread::{Failure, Message, Slots, Writer};
@@ -72,13 +74,14 @@ impl Recorder {
         let (files, tail) = Files::open(&config.dir)?;
         let host = nix::unistd::gethostname().map_err(|errno| fail(errno.into()))?;
         let host = host.to_string_lossy().into_owned();
-        Self::start(files, &tail, host, config.segment_bytes_max).map_err(fail)
+        let key = HostKey::open_or_create(&config.key_file)?;
+        Self::start(files, &tail, (host, key), config.segment_bytes_max).map_err(fail)
     }
 
     pub(super) fn start(
         storage: impl Storage + 'static,
         tail: &Tail,
-        host: String,
+        (host, key): (String, HostKey),
         segment_bytes_max: u64,
     ) -> io::Result<Self> {
         let metrics = Metrics::new().map_err(io::Error::other)?;
@@ -102,6 +105,8 @@ impl Recorder {
             segment_bytes: 0,
             segment_bytes_max,
             host,
+            key,
+            boot: boot_id(),
             digest: tail.digest,
             dirty: false,
             next_entry: Arc::clone(&shared.next_entry),
@@ -128,6 +133,39 @@ impl Recorder {
         Entry::new(self.clone(), number, slot, opening)
     }
 
+    /// Records an event; returns its number once it is durable.
+    ///
+    /// # Errors
+    /// When it may not be: what it tells of must not take effect.
+    pub async fn event(&self, event: &Event) -> Result<u64, RecordError> {
+        let slot = Arc::clone(&self.shared.entries).try_acquire_owned();
+        let slot = slot.map_err(|_full| RecordError::Full)?;
+        let (number, draft) = self.event_draft(event)?;
+        self.write(draft, true, Some(slot)).await?;
+        Ok(number)
+    }
+
+    /// Records, without waiting, an event that nothing can stop any more. What cannot be recorded is
+    /// counted as lost.
+    pub fn event_detached(&self, event: &Event) {
+        let slot = Arc::clone(&self.shared.entries).try_acquire_owned();
+        let written = slot.map_err(|_full| RecordError::Full).and_then(|slot| {
+            let (_number, draft) = self.event_draft(event)?;
+            self.write_detached(draft, slot)
+        });
+        if written.is_err() {
+            self.lose();
+        }
+    }
+
+    fn event_draft(&self, event: &Event) -> Result<(u64, Draft), RecordError> {
+        let number = self.shared.next_entry.fetch_add(1, Ordering::Relaxed);
+        let payload = serde_json::to_vec(&event.what);
+        let payload = payload.map_err(|source| RecordError::Encode { source })?;
+        let draft = Draft::new(event.what.kind(), number, event.time, &payload)?;
+        Ok((number, draft))
+    }
+
     /// Frames that wait for the disk.
     #[must_use]
     pub fn queued(&self) -> usize {
@@ -140,7 +178,7 @@ impl Recorder {
             queued: self.queued(),
             open: ENTRIES_MAX.saturating_sub(self.shared.entries.available_permits()),
             next_entry: self.shared.next_entry.load(Ordering::Relaxed),
-            segment: file_name(self.shared.segment.load(Ordering::Relaxed)),
+            segment: file_name(self.shared.segment.load(Ordering::Relaxed), Packing::Plain),
             failure: self
                 .shared
                 .failure
@@ -213,6 +251,15 @@ impl Recorder {
         let queue = self.shared.queue.as_ref().ok_or(RecordError::Stopped)?;
         queue.send(message).or(Err(RecordError::Stopped))
     }
+}
+
+/// All zeros where the kernel does not say.
+fn boot_id() -> [u8; 16] {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
+    u128::from_str_radix(&digits, 16)
+        .unwrap_or_default()
+        .to_be_bytes()
 }
 
 /// Waits for the thread, which writes what it was given: without this the process could end first,

@@ -20,7 +20,9 @@ impl Token {
     pub(super) fn random(random: &SystemRandom) -> Option<Self> {
         let mut bytes = Zeroizing::new([0_u8; 32]);
         random.fill(bytes.as_mut()).ok()?;
-        Some(Self(Zeroizing::new(URL_SAFE_NO_PAD.encode(bytes.as_ref()))))
+        Some(Self(Zeroizing::new(
+            URL_SAFE_NO_PAD.encode(bytes.as_slice()),
+        )))
     }
 
     #[must_use]

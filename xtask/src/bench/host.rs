@@ -57,6 +57,7 @@ impl Host {
             policy: include_str!("policy.cedar"),
             labels: "",
             scope: "",
+            record: "",
             more: "",
         };
         let daemon = Daemon::start(&environment, &warehouse, &setup)?;

@@ -57,6 +57,7 @@ fn show() -> Result<()> {
         policy: include_str!("policy.cedar"),
         labels: include_str!("labels.toml"),
         scope: "",
+        record: "",
         more: "",
     };
     let daemon = Daemon::start(&environment, &warehouse, &setup)?;

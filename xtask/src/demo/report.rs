@@ -43,10 +43,10 @@ pub(super) fn recording(frames: &[Frame]) {
         "entry", "frame", "operation", "verdict"
     );
     for frame in frames {
-        let kind = match frame.kind {
-            Kind::Decided => "decided",
-            Kind::Ended => "ended",
-        };
+        if frame.kind == Kind::Checkpoint {
+            continue;
+        }
+        let kind = format!("{:?}", frame.kind).to_lowercase();
         let field = |name| find(&frame.payload, name).map(text).unwrap_or_default();
         let statement = find(&frame.payload, "statement").and_then(|found| found.get("text"));
         println!(

@@ -43,10 +43,12 @@ impl Layout {
         }
         let quoted = |path: &str| toml::Value::from(self.path(path).display().to_string());
         format!(
-            "\n[tls]\nca_dir = {}\n\n[policy]\ndir = {}\n\n[record]\ndir = {}\n\n[admin]\nsocket = {}\n\n[mask]\nkey_file = {}\n",
+            "\n[tls]\nca_dir = {}\n\n[policy]\ndir = {}\n\n[record]\ndir = {}\nkey_file = {}\nindex = {}\n\n[admin]\nsocket = {}\n\n[mask]\nkey_file = {}\n",
             quoted("var/lib/snowfence/ca"),
             quoted("etc/snowfence/policies"),
             quoted("var/lib/snowfence/record"),
+            quoted("var/lib/snowfence/host.key"),
+            quoted("var/lib/snowfence/index.db"),
             quoted("run/snowfence/admin.sock"),
             quoted("var/lib/snowfence/mask.key"),
         )

@@ -3,6 +3,7 @@
 mod credential;
 mod cross;
 mod notify;
+mod record;
 mod settings;
 mod tables;
 
@@ -42,7 +43,7 @@ fn read_file(mut file: Reader<'_, '_>) -> Option<Config> {
     let kernel = settings::kernel(&mut file, &mut seen);
     let tls = settings::tls(&mut file);
     let policy = settings::policy(&mut file);
-    let record = settings::record(&mut file);
+    let record = record::record(&mut file);
     let access = settings::access(&mut file);
     let notify = notify::notify(&mut file, &mut seen);
     let admin = settings::admin(&mut file);

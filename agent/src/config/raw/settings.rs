@@ -13,7 +13,7 @@ use super::cross::Seen;
 use crate::config::reader::{Reader, integer};
 use crate::config::schema::{self, Section};
 use crate::config::value::{self, ValueError};
-use crate::config::{Access, Admin, Durability, Kernel, Limits, Mask, Policy, Record, Tls};
+use crate::config::{Access, Admin, Kernel, Limits, Mask, Policy, Tls};
 
 /// Where an ancestor of every scope always is: the root cgroup does not vanish.
 const ATTACH: &str = "/";
@@ -22,12 +22,6 @@ const PORTS: [u16; 1] = [443];
 /// Kubernetes' node ports: a cluster's own connect hook (Cilium's) rewrites them on every local
 /// address, so that what we remember of such a connection may not be where it goes.
 const NODE_PORTS: Range<u64> = 30_000..32_768;
-
-/// Small enough to verify and ship in seconds, large enough that a busy day is some hundred files.
-const SEGMENT_BYTES: u64 = 64 << 20;
-/// One decided frame with the longest statement must fit.
-const SEGMENT_BYTES_MIN: u64 = 1 << 20;
-const SEGMENT_BYTES_MAX: u64 = 4 << 30;
 
 /// The usual port of Prometheus exporters that speak for a process; reached from this host alone,
 /// since whoever scrapes from elsewhere must be let in by the one who knows the network.
@@ -61,7 +55,7 @@ const TIMEOUT_MIN: Duration = Duration::from_secs(1);
 const HELLO_TIMEOUT_MAX: Duration = Duration::from_secs(60);
 
 /// Reads the table at `key` with `read`; a table that is not there reads as an empty one.
-fn settings<'p, 'i, T>(
+pub(super) fn settings<'p, 'i, T>(
     file: &mut Reader<'p, 'i>,
     key: &'static str,
     section: &'static Section,
@@ -75,7 +69,7 @@ fn settings<'p, 'i, T>(
     value
 }
 
-fn path(table: &mut Reader<'_, '_>, key: &'static str, default: &str) -> PathBuf {
+pub(super) fn path(table: &mut Reader<'_, '_>, key: &'static str, default: &str) -> PathBuf {
     table
         .parsed(key, value::path)
         .unwrap_or_else(|| PathBuf::from(default))
@@ -145,22 +139,6 @@ pub(super) fn tls(file: &mut Reader<'_, '_>) -> Tls {
 pub(super) fn policy(file: &mut Reader<'_, '_>) -> Policy {
     settings(file, "policy", &schema::POLICY, |table| Policy {
         dir: path(table, "dir", "/etc/snowfence/policies"),
-    })
-}
-
-pub(super) fn record(file: &mut Reader<'_, '_>) -> Record {
-    settings(file, "record", &schema::RECORD, |table| {
-        let durability = [("before-forward", Durability::BeforeForward)];
-        let segment = table.parsed("segment_bytes_max", |text| {
-            value::bytes(text, SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX)
-        });
-        Record {
-            dir: path(table, "dir", "/var/lib/snowfence/record"),
-            durability: table
-                .choice("durability", &durability)
-                .unwrap_or(Durability::BeforeForward),
-            segment_bytes_max: segment.unwrap_or(SEGMENT_BYTES),
-        }
     })
 }
 

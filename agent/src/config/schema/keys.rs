@@ -239,31 +239,6 @@ pub(in crate::config) static POLICY: Section = Section {
     )],
 };
 
-pub(in crate::config) static RECORD: Section = Section {
-    heading: "[record]",
-    doc: "The recording of every operation.",
-    keys: &[
-        default(
-            "dir",
-            "path",
-            "\"/var/lib/snowfence/record\"",
-            "Holds the segments.",
-        ),
-        default(
-            "durability",
-            "`before-forward`",
-            "\"before-forward\"",
-            "A decision is on disk before the upstream sees a byte.",
-        ),
-        default(
-            "segment_bytes_max",
-            "size",
-            "\"64 MiB\"",
-            "When the next segment begins.",
-        ),
-    ],
-};
-
 pub(in crate::config) static ACCESS: Section = Section {
     heading: "[access]",
     doc: "Asks, votes, grants and budgets.",

@@ -3,13 +3,14 @@
 mod keys;
 mod mask;
 mod notify;
+mod record;
 
 pub(super) use keys::{
-    ACCESS, ACCOUNT, ADMIN, CREDENTIAL, FILE, KERNEL, LIMITS, POLICY, RECORD, SCOPE, SECRET, TLS,
-    WORKLOAD,
+    ACCESS, ACCOUNT, ADMIN, CREDENTIAL, FILE, KERNEL, LIMITS, POLICY, SCOPE, SECRET, TLS, WORKLOAD,
 };
 pub(super) use mask::MASK;
 pub(super) use notify::{SLACK, WEBHOOK};
+pub(super) use record::RECORD;
 
 /// A table of the file.
 #[derive(Debug)]

@@ -27,7 +27,7 @@ const TOKENS_MAX: usize = 8;
 /// One principal cannot take every session: a quarter of them.
 const PRINCIPAL_SHARE: usize = 4;
 
-/// A session's number, unique while the daemon runs.
+/// A session's number, unique in the recording of its host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId(u64);
 
@@ -181,13 +181,15 @@ impl<U> fmt::Debug for Registry<U> {
 }
 
 impl<U> Registry<U> {
+    /// `first` is the number of the first session. Every session takes a number of the recording for
+    /// its login, so numbers that begin where the recording's do are never given twice.
     #[must_use]
-    pub fn new(sessions_max: usize) -> Self {
+    pub fn new(sessions_max: usize, first: u64) -> Self {
         Self {
             sessions_max,
             random: SystemRandom::new(),
             inner: Mutex::new(Inner {
-                next: 1,
+                next: first,
                 held: HashMap::new(),
                 by_token: HashMap::new(),
                 by_master: HashMap::new(),

@@ -20,7 +20,7 @@ fn new(workload: &str) -> NewSession<()> {
 
 #[tokio::test(start_paused = true)]
 async fn a_token_opens_its_session_for_its_principal_only() {
-    let registry = Registry::new(8);
+    let registry = Registry::new(8, 1);
     let now = Instant::now();
     let (session, tokens) = registry.open(new("a"), now).unwrap();
     let found = registry
@@ -41,7 +41,7 @@ async fn a_token_opens_its_session_for_its_principal_only() {
 
 #[tokio::test(start_paused = true)]
 async fn renewal_replaces_tokens_and_leaves_the_old_one_a_moment() {
-    let registry = Registry::new(8);
+    let registry = Registry::new(8, 1);
     let now = Instant::now();
     let (session, old) = registry.open(new("a"), now).unwrap();
     let late = now + SESSION_VALIDITY;
@@ -61,7 +61,7 @@ async fn renewal_replaces_tokens_and_leaves_the_old_one_a_moment() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_lost_the_answer_to_its_renewal_can_renew_again() {
-    let registry = Registry::new(8);
+    let registry = Registry::new(8, 1);
     let now = Instant::now();
     let (session, old) = registry.open(new("a"), now).unwrap();
     registry.renew(session.id, now).unwrap();
@@ -78,7 +78,7 @@ async fn a_client_that_lost_the_answer_to_its_renewal_can_renew_again() {
 
 #[tokio::test(start_paused = true)]
 async fn renewing_without_end_keeps_a_few_tokens() {
-    let registry = Registry::new(8);
+    let registry = Registry::new(8, 1);
     let now = Instant::now();
     let (session, first) = registry.open(new("a"), now).unwrap();
     for _ in 0..TOKENS_MAX {
@@ -95,7 +95,7 @@ async fn renewing_without_end_keeps_a_few_tokens() {
 
 #[tokio::test(start_paused = true)]
 async fn closing_and_sweeping_leave_nothing_behind() {
-    let registry = Registry::new(8);
+    let registry = Registry::new(8, 1);
     let now = Instant::now();
     let (session, tokens) = registry.open(new("a"), now).unwrap();
     assert!(registry.sweep(now).is_empty());
@@ -110,7 +110,7 @@ async fn closing_and_sweeping_leave_nothing_behind() {
 
 #[tokio::test(start_paused = true)]
 async fn one_principal_cannot_take_every_session() {
-    let registry = Registry::new(4);
+    let registry = Registry::new(4, 1);
     let now = Instant::now();
     registry.open(new("a"), now).unwrap();
     assert_eq!(

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::cli::policy::sources::runtime;
+use crate::record::format::Kind;
 use crate::record::read::{Frame, ReadError, Reader, segments};
 use crate::sql::facts::{Access, Object, ObjectKind};
 use crate::sql::name::ObjectName;
@@ -129,6 +130,9 @@ impl Seen {
         analyse: &dyn Fn(&str) -> Option<std::collections::BTreeSet<Access>>,
     ) -> Result<()> {
         self.frames += 1;
+        if !matches!(frame.kind, Kind::Decided | Kind::Ended) {
+            return Ok(());
+        }
         let payload: Payload = serde_json::from_slice(&frame.payload)
             .with_context(|| format!("entry {} is not one of ours", frame.entry))?;
         let (Some(caller), Some(verdict)) = (payload.caller, payload.verdict) else {

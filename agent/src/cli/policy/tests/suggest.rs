@@ -27,11 +27,7 @@ struct Recording {
 impl Recording {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let recorder = Recorder::open(&config::Record {
-            dir: dir.path().join("record"),
-            durability: config::Durability::BeforeForward,
-            segment_bytes_max: 1 << 20,
-        });
+        let recorder = Recorder::open(&config::Record::for_test(dir.path()));
         Self {
             recorder: recorder.unwrap(),
             dir,

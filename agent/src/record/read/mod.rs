@@ -1,22 +1,29 @@
 //! Reads and verifies segments, after [`super::format`] and nothing else of the writer.
 
+mod source;
+
 use std::fs::{self, File};
 use std::io::{self, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use super::chain::{Digest, link};
-use super::format::{
+use crate::record::chain::{Digest, link};
+use crate::record::checkpoint::{HostId, Signature, header_message};
+use crate::record::format::{
     DIGEST_BYTES, FRAME_FIXED_BYTES, FRAME_LENGTH_MAX, HEADER_FIXED_BYTES, HOST_BYTES_MAX, Kind,
-    LENGTH_BYTES, MAGIC, VERSION, segment_number,
+    LENGTH_BYTES, MAGIC, Packing, SIGNATURE_BYTES, VERSION, parse_file_name, v1,
 };
+
+pub use source::{Identities, SegmentFile, SourceError, list, open};
 
 /// Why a segment cannot be read on.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     #[error("cannot read the segment")]
     Io { source: io::Error },
-    #[error("the header is not that of a segment of version {VERSION}")]
+    #[error("the header is not that of a segment")]
     Header,
+    #[error("the segment is of version {found}; this program reads up to {VERSION}")]
+    Version { found: u16 },
     #[error("the segment ends within the frame at byte {offset}")]
     Torn { offset: u64 },
     #[error("the frame at byte {offset} does not fit the chain")]
@@ -30,6 +37,19 @@ pub struct Header {
     pub next_entry: u64,
     pub previous: Digest,
     pub host: String,
+    /// `None` in version 1.
+    pub signed: Option<Signed>,
+}
+
+/// What headers say since version 2.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    pub host: HostId,
+    pub boot: [u8; 16],
+    pub time_microseconds: i64,
+    pub uptime_microseconds: u64,
+    /// By the key of the header itself: whose key that is, a [`Reader`] does not know.
+    pub signature: Signature,
 }
 
 /// One frame, its place in the chain checked.
@@ -38,7 +58,7 @@ pub struct Frame {
     pub kind: Kind,
     pub entry: u64,
     pub time_microseconds: i64,
-    /// One JSON object.
+    /// One JSON object, but for checkpoints.
     pub payload: Vec<u8>,
 }
 
@@ -57,30 +77,49 @@ impl<R: Read> Reader<R> {
     /// # Errors
     /// When it is not one, or cut short ([`ReadError::Torn`]).
     pub fn open(mut input: R) -> Result<Self, ReadError> {
-        let mut bytes = take(&mut input, HEADER_FIXED_BYTES, 0)?;
+        let mut bytes = take(&mut input, v1::HEADER_FIXED_BYTES, 0)?;
+        if array(&bytes, 0) != Some(MAGIC) {
+            return Err(ReadError::Header);
+        }
+        let version = u16::from_le_bytes(array(&bytes, 8).ok_or(ReadError::Header)?);
+        let is_signed = match version {
+            v1::VERSION => false,
+            VERSION => true,
+            found => return Err(ReadError::Version { found }),
+        };
         let host_bytes = usize::from(u16::from_le_bytes(
             array(&bytes, 10).ok_or(ReadError::Header)?,
         ));
-        if array(&bytes, 0) != Some(MAGIC)
-            || array(&bytes, 8) != Some(VERSION.to_le_bytes())
-            || host_bytes > HOST_BYTES_MAX
-        {
+        if host_bytes > HOST_BYTES_MAX {
             return Err(ReadError::Header);
+        }
+        if is_signed {
+            let more = HEADER_FIXED_BYTES - v1::HEADER_FIXED_BYTES;
+            bytes.extend(take(&mut input, more, 0)?);
         }
         let host = take(&mut input, host_bytes, 0)?;
         bytes.extend_from_slice(&host);
         let stored = take(&mut input, DIGEST_BYTES, 0)?;
+        let signature = take(&mut input, if is_signed { SIGNATURE_BYTES } else { 0 }, 0)?;
         let header = Header {
             number: u64::from_le_bytes(array(&bytes, 12).ok_or(ReadError::Header)?),
             next_entry: u64::from_le_bytes(array(&bytes, 20).ok_or(ReadError::Header)?),
             previous: Digest(array(&bytes, 28).ok_or(ReadError::Header)?),
             host: String::from_utf8(host).or(Err(ReadError::Header))?,
+            signed: match is_signed {
+                true => Some(signed(&bytes, &signature).ok_or(ReadError::Header)?),
+                false => None,
+            },
         };
         let digest = link(header.previous, &bytes);
-        if array(&stored, 0) != Some(digest.0) {
+        let is_signed = header.signed.as_ref().is_none_or(|it| {
+            let message = header_message(digest);
+            it.host.has_signed(&message, &it.signature)
+        });
+        if array(&stored, 0) != Some(digest.0) || !is_signed {
             return Err(ReadError::Header);
         }
-        let offset = (bytes.len() + DIGEST_BYTES) as u64;
+        let offset = (bytes.len() + DIGEST_BYTES + signature.len()) as u64;
         Ok(Self {
             input,
             header,
@@ -207,7 +246,17 @@ pub fn verify(dir: &Path) -> Result<Summary, VerifyError> {
     Ok(summary)
 }
 
-/// Lists the segments of a recording in order.
+fn signed(bytes: &[u8], signature: &[u8]) -> Option<Signed> {
+    Some(Signed {
+        host: HostId(array(bytes, 60)?),
+        boot: array(bytes, 92)?,
+        time_microseconds: i64::from_le_bytes(array(bytes, 108)?),
+        uptime_microseconds: u64::from_le_bytes(array(bytes, 116)?),
+        signature: array(signature, 0)?,
+    })
+}
+
+/// Lists the segments of a recording in order, those that are neither compressed nor encrypted.
 ///
 /// # Errors
 /// When the directory cannot be read.
@@ -215,7 +264,8 @@ pub fn segments(dir: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     let mut found = Vec::new();
     for file in fs::read_dir(dir)? {
         let file = file?;
-        if let Some(number) = file.file_name().to_str().and_then(segment_number) {
+        let name = file.file_name();
+        if let Some((number, Packing::Plain)) = name.to_str().and_then(parse_file_name) {
             found.push((number, file.path()));
         }
     }
