@@ -3,7 +3,9 @@
 //! It follows the format's description and shares no code with the writer, so that both cannot be
 //! wrong together. It does not check the chain: `snowfence` itself does.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
@@ -61,21 +63,37 @@ const KINDS: [Kind; 15] = [
 /// # Errors
 /// When something there is not a recording.
 pub fn frames(dir: &Path) -> Result<Vec<Frame>> {
-    let mut segments = Vec::new();
+    // Their names are numbers of one length.
+    let mut numbers = BTreeSet::new();
     for entry in fs::read_dir(dir).context("cannot list the recording")? {
-        let path = entry.context("cannot list the recording")?.path();
-        if path.extension().is_some_and(|extension| extension == "sfr") {
-            segments.push(path);
+        let name = entry.context("cannot list the recording")?.file_name();
+        let name = name.to_string_lossy().into_owned();
+        if let Some((number, "sfr" | "sfr.zst")) = name.split_once('.') {
+            numbers.insert(number.to_owned());
         }
     }
-    // Their names are numbers of one length.
-    segments.sort();
     let mut frames = Vec::new();
-    for path in segments {
-        let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        parse(&bytes, &mut frames).with_context(|| format!("in {}", path.display()))?;
+    for number in numbers {
+        let bytes = segment_bytes(dir, &number)?;
+        parse(&bytes, &mut frames).with_context(|| format!("in segment {number}"))?;
     }
     Ok(frames)
+}
+
+/// The bytes of a segment, plain or compressed: one that is closed is compressed sooner or later.
+fn segment_bytes(dir: &Path, number: &str) -> Result<Vec<u8>> {
+    let plain = dir.join(format!("{number}.sfr"));
+    match fs::read(&plain) {
+        Ok(bytes) => return Ok(bytes),
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => {
+            return Err(error).with_context(|| format!("cannot read {}", plain.display()));
+        }
+    }
+    let packed = dir.join(format!("{number}.sfr.zst"));
+    let place = || format!("cannot read {}", packed.display());
+    let file = fs::File::open(&packed).with_context(place)?;
+    zstd::decode_all(file).with_context(place)
 }
 
 fn parse(bytes: &[u8], frames: &mut Vec<Frame>) -> Result<()> {

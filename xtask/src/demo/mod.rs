@@ -4,6 +4,7 @@
 //! Python script that is run twice with a made-up password: inside the scope and outside it.
 
 mod people;
+mod recording;
 mod report;
 
 use std::env;
@@ -86,6 +87,7 @@ fn show() -> Result<()> {
     let frames = record::frames(&daemon.files().record)?;
     report::identity(&frames);
     report::recording(&frames);
+    recording::show(&environment, &daemon)?;
     report::received(&warehouse.received()?);
     report::metrics(&daemon.metrics()?);
     report::title("Cleaning up");
