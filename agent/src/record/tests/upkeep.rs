@@ -67,12 +67,13 @@ fn a_checkpoint_comes_by_itself_when_nothing_else_does() {
     disk.pass(Duration::from_secs(1));
     idle(&mut writer);
     assert_eq!(last(&disk), Kind::Checkpoint);
-    let (syncs, calls) = (disk.inside().syncs, kinds(&disk).len());
+    let frames = kinds(&disk).len();
+    let syncs = disk.inside().syncs;
     disk.pass(Duration::from_secs(10));
     idle(&mut writer);
     assert_eq!(
         kinds(&disk).len(),
-        calls,
+        frames,
         "nothing came that needs a signature"
     );
     assert_eq!(disk.inside().syncs, syncs);
