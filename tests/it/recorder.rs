@@ -19,15 +19,12 @@ report([number, shown(answer), shown(query(token, 'select 1000')), shown(login()
 #[test]
 fn a_full_disk_refuses_everything_and_forwards_nothing() {
     let environment = Environment::new("full").unwrap();
-    let record = tests::daemon::Files::of(&environment).record;
-    // Visible in this environment's own mount namespace only.
-    let mount = environment.outside("/bin/sh").args([
-        "-c",
-        "set -e; mkdir -p -m 700 \"$0\"; mount -t tmpfs -o size=2m,mode=700 tmpfs \"$0\"",
-    ]);
-    let mounted = mount.arg(&record).output().unwrap();
-    assert!(mounted.status.success(), "{mounted:?}");
-    let bench = Bench::within(environment, &Plan::default());
+    mount(&environment, "2m");
+    let plan = Plan {
+        record: "reserve_bytes = \"0 B\"",
+        ..Plan::default()
+    };
+    let bench = Bench::within(environment, &plan);
 
     let seen = bench.ask(FILL);
     let message = "Snowfence: the decision could not be recorded, so nothing was sent to \
@@ -51,4 +48,52 @@ fn a_full_disk_refuses_everything_and_forwards_nothing() {
     assert_eq!(recorder["writable"], false, "{recorder}");
     let segment = recorder["segment"].as_str().unwrap();
     assert!(segment.ends_with(".sfr"), "{recorder}");
+}
+
+#[test]
+fn below_its_reserve_the_recorder_refuses_until_there_is_space_again() {
+    let environment = Environment::new("low").unwrap();
+    mount(&environment, "8m");
+    let plan = Plan {
+        record: "reserve_bytes = \"4 MiB\"",
+        ..Plan::default()
+    };
+    let bench = Bench::within(environment, &plan);
+    bench.assert_serves();
+    in_record(&bench, "head -c 5M /dev/zero > \"$0/ballast\"");
+    bench.await_metric("snowfence_record_writable", 0.0);
+    let seen = bench.ask("from client import *\nreport(shown(login()))");
+    let message = "Snowfence: the decision could not be recorded, so nothing was sent to \
+                   Snowflake; tell the operator of this host, and try again later";
+    assert_eq!(seen, json!([200, "390100", message]));
+    let recorder = bench.status()["recorder"].clone();
+    assert_eq!(recorder["writable"], false, "{recorder}");
+    assert_eq!(recorder["low_space"], true, "{recorder}");
+    bench.await_metric("snowfence_record_failures_total", 0.0);
+
+    in_record(&bench, "rm \"$0/ballast\"");
+    bench.await_metric("snowfence_record_writable", 1.0);
+    bench.assert_serves();
+    let recorder = bench.status()["recorder"].clone();
+    assert_eq!(recorder["writable"], true, "{recorder}");
+    assert_eq!(recorder["host"].as_str().map(str::len), Some(64));
+}
+
+/// Gives the recording a file system of its own, which only this environment sees.
+#[track_caller]
+fn mount(environment: &Environment, size: &str) {
+    let script = "set -e; mkdir -p -m 700 \"$0\"; \
+                  mount -t tmpfs -o \"size=$1,mode=700\" tmpfs \"$0\"";
+    let shell = environment.outside("/bin/sh").args(["-c", script]);
+    let record = tests::daemon::Files::of(environment).record;
+    let mounted = shell.arg(&record).arg(size).output().unwrap();
+    assert!(mounted.status.success(), "{mounted:?}");
+}
+
+/// Runs a script where the recording can be seen.
+#[track_caller]
+fn in_record(bench: &Bench, script: &str) {
+    let shell = bench.environment.outside("/bin/sh").args(["-c", script]);
+    let done = shell.arg(&bench.daemon.files().record).output().unwrap();
+    assert!(done.status.success(), "{done:?}");
 }

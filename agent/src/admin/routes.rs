@@ -65,6 +65,9 @@ fn health(admin: &Admin) -> Answer {
     let why = match (scopes, links) {
         (false, _) => "a scope is not enforced\n",
         (true, false) => "a program is not attached\n",
+        (true, true) if status.recorder.low_space => {
+            "the recorder cannot write: its file system has less free space than its reserve\n"
+        }
         (true, true) => "the recorder cannot write\n",
     };
     text(StatusCode::SERVICE_UNAVAILABLE, why)

@@ -58,6 +58,26 @@ pub struct RecorderStatus {
     pub writable: bool,
     pub entries: u64,
     pub segment: String,
+    /// Whose recording it is: the host's public key in hexadecimal.
+    #[serde(default)]
+    pub host: String,
+    /// How far it is durable and signed. Noted elsewhere, it proves later that nothing was cut off.
+    #[serde(default)]
+    pub head: Option<HeadStatus>,
+    #[serde(default)]
+    pub free_bytes: u64,
+    /// Its file system has less than the reserve, so nothing new is let through until there is more.
+    #[serde(default)]
+    pub low_space: bool,
+}
+
+/// A signed end of the recording.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeadStatus {
+    pub segment: u64,
+    pub next_entry: u64,
+    /// The digest of its last frame, in hexadecimal.
+    pub digest: String,
 }
 
 /// The policy set in force.

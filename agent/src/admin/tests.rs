@@ -119,7 +119,16 @@ fn health_fails_when_a_scope_is_open_or_nothing_is_recorded() {
         mute,
         "GET /health",
         "HTTP/1.1 503",
-        "the recorder cannot write",
+        "the recorder cannot write\n",
+    );
+    let mut short = status();
+    short.recorder.writable = false;
+    short.recorder.low_space = true;
+    check_port(
+        short,
+        "GET /health",
+        "HTTP/1.1 503",
+        "its file system has less free space than its reserve",
     );
 }
 

@@ -50,9 +50,14 @@ pub(super) fn print(status: &Status, output: &mut Output<'_>) -> Result<()> {
         "" => "none".to_owned(),
         version => format!("{version}, {} policies", policy.policies),
     };
-    let recorder = match status.recorder.writable {
-        true => output.paint(Tone::Good, "writable"),
-        false => output.paint(Tone::Bad, "CANNOT WRITE, all traffic is refused"),
+    let why = match (status.recorder.writable, status.recorder.low_space) {
+        (true, _) => None,
+        (false, true) => Some("DISK BELOW ITS RESERVE, all traffic is refused"),
+        (false, false) => Some("CANNOT WRITE, all traffic is refused"),
+    };
+    let recorder = match why {
+        None => output.paint(Tone::Good, "writable"),
+        Some(why) => output.paint(Tone::Bad, why),
     };
     let mut rows = vec![
         row("version", &status.version),
@@ -66,6 +71,14 @@ pub(super) fn print(status: &Status, output: &mut Output<'_>) -> Result<()> {
             &format!("{recorder}, {} entries", status.recorder.entries),
         ),
     ];
+    if let Some(head) = &status.recorder.head {
+        let head = format!(
+            "segment {}, next entry {}, {}",
+            head.segment, head.next_entry, head.digest
+        );
+        rows.push(row("head", &head));
+        rows.push(row("host", &status.recorder.host));
+    }
     if let Some(why) = &policy.rejected {
         rows.push(row(
             "",

@@ -10,7 +10,9 @@ use tempfile::TempDir;
 
 use super::output::Output;
 use super::{Cli, Command, dispatch, exit_code, init, status};
-use crate::admin::{HoldStatus, LinkStatus, PolicyStatus, RecorderStatus, ScopeStatus, Status};
+use crate::admin::{
+    HeadStatus, HoldStatus, LinkStatus, PolicyStatus, RecorderStatus, ScopeStatus, Status,
+};
 use crate::policy;
 use crate::tls::Authority;
 
@@ -236,6 +238,13 @@ fn status_is_a_table_that_shouts_what_is_wrong() {
             writable: false,
             entries: 12,
             segment: String::new(),
+            host: "5a".repeat(32),
+            head: Some(HeadStatus {
+                segment: 3,
+                next_entry: 12,
+                digest: "c4".repeat(32),
+            }),
+            ..RecorderStatus::default()
         },
         holds: vec![HoldStatus {
             ask: Some("ask-7k3m9q2f".to_owned()),

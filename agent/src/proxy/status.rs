@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use tokio::time::Instant;
 
 use super::services::Services;
-use crate::admin::{HoldStatus, LinkStatus, PolicyStatus, RecorderStatus, ScopeStatus, Status};
+use crate::admin::{
+    HeadStatus, HoldStatus, LinkStatus, PolicyStatus, RecorderStatus, ScopeStatus, Status,
+};
 use crate::kernel::metrics;
 
 impl Services {
@@ -38,9 +40,17 @@ impl Services {
                 .collect(),
             counters,
             recorder: RecorderStatus {
-                writable: recorder.failure.is_none(),
+                writable: recorder.failure.is_none() && !recorder.is_low,
                 entries: recorder.next_entry,
                 segment: recorder.segment,
+                host: recorder.host,
+                head: recorder.head.map(|head| HeadStatus {
+                    segment: head.segment,
+                    next_entry: head.next_entry,
+                    digest: head.digest,
+                }),
+                free_bytes: recorder.free_bytes,
+                low_space: recorder.is_low && recorder.failure.is_none(),
             },
             policy: PolicyStatus {
                 version: policies.version().to_owned(),

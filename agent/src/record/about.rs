@@ -22,7 +22,7 @@ use crate::sql::Facts;
 pub const STATEMENT_BYTES_MAX: usize = 1 << 20;
 
 /// The principal as it is recorded.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Caller {
     pub workload: String,
     pub cgroup: String,

@@ -24,6 +24,38 @@ pub enum RecordError {
     Busy { path: PathBuf },
     #[error("the last segment `{}` is damaged; move it away to start a new recording", path.display())]
     Damaged { path: PathBuf, source: ReadError },
+    #[error(
+        "the last segment `{}` is signed by the host key {found}, and this host's key is {expected}; \
+         restore the key of the recording, or move the recording away to start a new one",
+        path.display()
+    )]
+    OtherHost {
+        path: PathBuf,
+        found: String,
+        expected: String,
+    },
+    #[error(
+        "the last segment `{}` is encrypted and the file `head` does not tell how it ends; \
+         restore what follows it, or move the recording away to start a new one",
+        path.display()
+    )]
+    Encrypted { path: PathBuf },
+    #[error(
+        "cannot begin a segment of the recording at `{}`: {operation} failed; see that its file \
+         system is writable and has free space",
+        path.display()
+    )]
+    Begin {
+        path: PathBuf,
+        operation: &'static str,
+        source: Arc<std::io::Error>,
+    },
+    /// Passes by itself once there is space again.
+    #[error(
+        "the file system of the recording has {free} bytes free, less than its reserve of \
+         {reserve}; free space there, or lower `reserve_bytes`"
+    )]
+    Reserve { free: u64, reserve: u64 },
     /// The writer failed once, so nothing can be recorded until the daemon is started again.
     #[error("the recorder cannot write since {operation} failed")]
     Failed {

@@ -6,23 +6,50 @@
 //!                       └─── close | close_detached | drop    one frame, exactly once
 //! ```
 //!
-//! One thread owns the file (`thread`); the chain is pure ([`chain`]); the bytes are specified in
-//! [`mod@format`]; [`read`] verifies and shares nothing with the writer but the format.
+//! One thread owns the files: it takes what waits, writes it in one go, syncs once and acknowledges
+//! all of it. What it signs, and what it looks after besides:
+//!
+//! ```text
+//! <number>.sfr   header · carried · gap* · closed* · frames … checkpoint … frames … seal
+//!                         │         └─────┴─ at a start: what the end before it left behind
+//!                         └─ the sessions open here, so that their end is known after any crash
+//! head           how far the recording is durable, for the next start
+//! lock           held as long as somebody writes
+//! <number>.torn  what a crash tore off the end of that segment
+//! ```
+//!
+//! | a promise | where |
+//! |---|---|
+//! | a checkpoint within 4096 frames, and within about a second | `commit` |
+//! | segments end by size and by age | `commit` |
+//! | after the first failure nothing is acknowledged any more | `thread` |
+//! | below its reserve of disk space, decisions are refused, and ends are written | `thread` |
+//! | a clock that was set is told in a gap | `commit` |
+//! | a session's end is recorded, after `kill -9` at the next start | `recover` |
+//! | what was durable and is gone is told in a gap | `recover`, `head` |
+//!
+//! The chain is pure ([`chain`]); the bytes are specified in [`mod@format`]; [`read`] verifies and
+//! shares nothing with the writer but the format.
 #![forbid(unsafe_code)]
 
 pub mod about;
 pub mod chain;
 pub mod checkpoint;
+mod commit;
 pub mod entry;
 mod error;
 pub mod event;
 mod facts;
+mod files;
 pub mod format;
+mod head;
 pub mod key;
 pub mod metrics;
 mod proof;
 pub mod read;
+mod recover;
 mod segment;
+mod state;
 mod thread;
 pub mod told;
 mod writer;
@@ -31,6 +58,7 @@ pub use about::{Caller, Decided};
 pub use entry::{Ending, Entry, Masked, Opening, Outcome};
 pub use error::RecordError;
 pub use event::{Event, What};
+pub use head::Head;
 pub use metrics::Metrics;
 pub use proof::{Key, Recorded};
 pub use writer::{Recorder, Status};

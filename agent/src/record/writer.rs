@@ -1,21 +1,27 @@
 //! The handle to the recording that everyone has; [`super::thread`] has the files.
 
 use std::io;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
+use super::checkpoint::HostId;
+use super::commit::{Setup, Writer};
 use super::entry::{Entry, Opening};
 use super::error::RecordError;
-use super::event::Event;
+use super::event::{Event, What};
+use super::files::{Files, Storage};
 use super::format::{Packing, file_name};
+use super::head::{Head, host_text};
 use super::key::HostKey;
 use super::metrics::Metrics;
-use super::segment::{Draft, Files, Storage, Tail};
-use super::thread::{Failure, Message, Slots, Writer};
+use super::recover::{Tail, recover};
+use super::segment::{Clocks, Draft};
+use super::state::{Failure, State, failure};
+use super::thread::{Message, Slots};
 use crate::config;
 
 /// Entries open or not yet written. Each puts at most two frames in the queue, so this also limits
@@ -44,6 +50,14 @@ pub struct Status {
     pub segment: String,
     /// What failed, if the recorder no longer writes.
     pub failure: Option<String>,
+    /// Whose recording it is: the host's public key in hexadecimal.
+    pub host: String,
+    /// The last durable checkpoint.
+    pub head: Option<Head>,
+    /// Free bytes of the file system, as seen within the last seconds.
+    pub free_bytes: u64,
+    /// There is less than the reserve, so decisions are refused until there is more.
+    pub is_low: bool,
 }
 
 #[derive(Debug)]
@@ -51,75 +65,70 @@ struct Shared {
     /// `None` only while this is dropped.
     queue: Option<Sender<Message>>,
     thread: Option<JoinHandle<()>>,
-    /// The number of the segment that is written to.
-    segment: Arc<AtomicU64>,
-    next_entry: Arc<AtomicU64>,
-    queued: Arc<AtomicUsize>,
+    host: HostId,
+    state: Arc<State>,
     entries: Arc<Semaphore>,
     bytes: Arc<Semaphore>,
-    failure: Arc<OnceLock<Failure>>,
     metrics: Metrics,
 }
 
 impl Recorder {
-    /// Opens the recording and starts its writer.
+    /// Opens the recording and starts its writer. What an end without a word left behind is recorded
+    /// when this returns: gaps, and the end of every session.
     ///
     /// # Errors
-    /// When the directory is not ours alone, is written by someone else, or ends in damage.
+    /// When the directory is not ours alone, is written by someone else, was signed by another host,
+    /// ends in damage, or cannot be written.
     pub fn open(config: &config::Record) -> Result<Self, RecordError> {
         let fail = |source| RecordError::Open {
             path: config.dir.clone(),
             source,
         };
-        let (files, tail) = Files::open(&config.dir)?;
-        let host = nix::unistd::gethostname().map_err(|errno| fail(errno.into()))?;
-        let host = host.to_string_lossy().into_owned();
+        let files = Files::open(&config.dir)?;
         let key = HostKey::open_or_create(&config.key_file)?;
-        Self::start(files, &tail, (host, key), config.segment_bytes_max).map_err(fail)
+        let tail = recover(&config.dir, key.id())?;
+        let host = nix::unistd::gethostname().map_err(|errno| fail(errno.into()))?;
+        let setup = Setup {
+            host: host.to_string_lossy().into_owned(),
+            key,
+            boot: boot_id(),
+            clocks: Box::new(Clocks::read),
+            segment_bytes_max: config.segment_bytes_max,
+            segment_age_max: config.segment_age_max,
+            reserve_bytes: config.reserve_bytes,
+        };
+        Self::start(files, tail, setup).map_err(|failure| RecordError::Begin {
+            path: config.dir.clone(),
+            operation: failure.operation,
+            source: failure.source,
+        })
     }
 
     pub(super) fn start(
         storage: impl Storage + 'static,
-        tail: &Tail,
-        (host, key): (String, HostKey),
-        segment_bytes_max: u64,
-    ) -> io::Result<Self> {
-        let metrics = Metrics::new().map_err(io::Error::other)?;
+        tail: Tail,
+        setup: Setup,
+    ) -> Result<Self, Failure> {
+        let metrics = Metrics::new();
+        let metrics =
+            metrics.map_err(|error| failure("naming metrics")(io::Error::other(error)))?;
         metrics.torn_bytes.inc_by(tail.torn_bytes);
         let (queue, messages) = channel();
         let mut shared = Shared {
             queue: Some(queue),
             thread: None,
-            segment: Arc::default(),
-            next_entry: Arc::new(AtomicU64::new(tail.next_entry)),
-            queued: Arc::default(),
+            host: setup.key.id(),
+            state: Arc::default(),
             entries: Arc::new(Semaphore::new(ENTRIES_MAX)),
             bytes: Arc::new(Semaphore::new(QUEUE_BYTES_MAX)),
-            failure: Arc::default(),
             metrics,
         };
-        let mut writer = Writer {
-            storage,
-            segment: tail.segment,
-            segment_told: Arc::clone(&shared.segment),
-            segment_bytes: 0,
-            segment_bytes_max,
-            host,
-            key,
-            boot: boot_id(),
-            digest: tail.digest,
-            dirty: false,
-            next_entry: Arc::clone(&shared.next_entry),
-            metrics: shared.metrics.clone(),
-        };
-        // Every start begins a segment: nothing is ever appended to what a crash may have torn.
-        writer
-            .rotate()
-            .map_err(|failure| io::Error::other(failure.source))?;
-        let (failure, queued) = (Arc::clone(&shared.failure), Arc::clone(&shared.queued));
+        let told = (Arc::clone(&shared.state), shared.metrics.clone());
+        let writer = Writer::begin(storage, tail, setup, told)?;
         let thread = std::thread::Builder::new()
             .name("record".to_owned())
-            .spawn(move || writer.run(&messages, &failure, &queued))?;
+            .spawn(move || writer.run(&messages))
+            .map_err(failure("starting the thread"))?;
         shared.thread = Some(thread);
         Ok(Self {
             shared: Arc::new(shared),
@@ -128,7 +137,7 @@ impl Recorder {
 
     /// Opens an entry. It must be closed; dropped open, it is recorded as abandoned.
     pub fn entry(&self, opening: Opening) -> Entry {
-        let number = self.shared.next_entry.fetch_add(1, Ordering::Relaxed);
+        let number = self.shared.state.next_entry.fetch_add(1, Ordering::Relaxed);
         let slot = Arc::clone(&self.shared.entries).try_acquire_owned().ok();
         Entry::new(self.clone(), number, slot, opening)
     }
@@ -159,31 +168,33 @@ impl Recorder {
     }
 
     fn event_draft(&self, event: &Event) -> Result<(u64, Draft), RecordError> {
-        let number = self.shared.next_entry.fetch_add(1, Ordering::Relaxed);
+        let number = self.shared.state.next_entry.fetch_add(1, Ordering::Relaxed);
         let payload = serde_json::to_vec(&event.what);
         let payload = payload.map_err(|source| RecordError::Encode { source })?;
         let draft = Draft::new(event.what.kind(), number, event.time, &payload)?;
-        Ok((number, draft))
+        Ok((number, draft.with_session(session(&event.what))))
     }
 
     /// Frames that wait for the disk.
     #[must_use]
     pub fn queued(&self) -> usize {
-        self.shared.queued.load(Ordering::Relaxed)
+        self.shared.state.queued.load(Ordering::Relaxed)
     }
 
     #[must_use]
     pub fn status(&self) -> Status {
+        let state = &self.shared.state;
+        let failure = state.failure.get();
         Status {
             queued: self.queued(),
             open: ENTRIES_MAX.saturating_sub(self.shared.entries.available_permits()),
-            next_entry: self.shared.next_entry.load(Ordering::Relaxed),
-            segment: file_name(self.shared.segment.load(Ordering::Relaxed), Packing::Plain),
-            failure: self
-                .shared
-                .failure
-                .get()
-                .map(|it| format!("{}: {}", it.operation, it.source)),
+            next_entry: state.next_entry.load(Ordering::Relaxed),
+            segment: file_name(state.segment.load(Ordering::Relaxed), Packing::Plain),
+            failure: failure.map(|it| format!("{}: {}", it.operation, it.source)),
+            host: host_text(self.shared.host),
+            head: state.head(),
+            free_bytes: state.free_bytes.load(Ordering::Relaxed),
+            is_low: state.is_low.load(Ordering::Relaxed),
         }
     }
 
@@ -244,12 +255,21 @@ impl Recorder {
     }
 
     fn send(&self, message: Message) -> Result<(), RecordError> {
-        if let Some(failure) = self.shared.failure.get() {
+        if let Some(failure) = self.shared.state.failure.get() {
             return Err(failure.to_error());
         }
-        self.shared.queued.fetch_add(1, Ordering::Relaxed);
+        self.shared.state.queued.fetch_add(1, Ordering::Relaxed);
         let queue = self.shared.queue.as_ref().ok_or(RecordError::Stopped)?;
         queue.send(message).or(Err(RecordError::Stopped))
+    }
+}
+
+/// The session that an event opens or closes.
+fn session(what: &What) -> Option<String> {
+    match what {
+        What::SessionOpened(opened) => Some(opened.session.clone()),
+        What::SessionClosed(closed) => Some(closed.session.clone()),
+        What::Ask(_) | What::Vote(_) | What::Grant(_) | What::Policy(_) | What::Operator(_) => None,
     }
 }
 
