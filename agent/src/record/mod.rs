@@ -25,6 +25,7 @@ pub mod read;
 mod segment;
 mod thread;
 pub mod told;
+pub mod verify;
 mod writer;
 
 pub use about::{Caller, Decided};
