@@ -7,7 +7,7 @@
 //! ```
 //!
 //! One thread owns the file (`thread`); the chain is pure ([`chain`]); the bytes are specified in
-//! [`mod@format`]; [`read`] verifies and shares nothing with the writer but the format.
+//! [`mod@format`]; [`read`] and [`verify`] share nothing with the writer but the format.
 #![forbid(unsafe_code)]
 
 pub mod about;

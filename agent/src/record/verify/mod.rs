@@ -15,6 +15,7 @@
 //! stand before it, and a run begins there.
 #![forbid(unsafe_code)]
 
+mod check;
 mod files;
 mod judge;
 mod ledger;
@@ -31,6 +32,7 @@ use std::path::Path;
 use super::checkpoint::HostId;
 use super::read::Identities;
 
+pub use check::{CheckError, Summary, check};
 pub use files::VerifyError;
 pub use problem::{Finding, Near, Problem, Says, time};
 pub use report::{Broken, Count, Head, NoHead, Note, Report, Stretch};
@@ -71,4 +73,4 @@ pub fn segment(input: impl Read, number: u64, host: HostId) -> Report {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
