@@ -128,9 +128,7 @@ fn print(report: &Report, has_head: bool, output: &mut Output<'_>) -> Result<()>
     if report.problems_more > 0 {
         output.line(&format!("and {} problems more", report.problems_more))?;
     }
-    if !report.notes.is_empty() {
-        output.line("")?;
-    }
+    output.line("")?;
     for note in &report.notes {
         let note = one_line(&note.to_string(), SENTENCE_CHARS_MAX);
         output.line(&format!("note  {note}"))?;
@@ -154,11 +152,11 @@ fn places(stretches: &[Stretch], output: &mut Output<'_>) -> Result<()> {
         } = stretch;
         let frames = stretch.count.frames;
         let why = match stretch.is_end {
-            true => "the next signature would cover them",
+            true => "that the next signature will cover",
             false => "under no signature",
         };
         output.line(&format!(
-            "            segment {segment}, bytes {from} to {to}: {frames} frames, {why}"
+            "            segment {segment}, bytes {from} to {to}: frames {why}: {frames}"
         ))?;
     }
     if let Some(more @ 1..) = stretches.len().checked_sub(PLACES_MAX) {

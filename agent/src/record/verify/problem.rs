@@ -38,7 +38,7 @@ pub struct Problem {
 /// A frame nearby.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Near {
-    /// The frame's number; of some kinds, that which the next entry has.
+    /// The last entry up to here, or another frame's own number.
     pub entry: u64,
     #[serde(serialize_with = "as_time")]
     pub time: i64,

@@ -215,10 +215,7 @@ impl<R: Read> Walker<R> {
         let is_new_entry = kind
             .and_then(Use::of)
             .is_some_and(|used| self.note(frame.entry, used));
-        self.last = Some(Near {
-            entry: frame.entry,
-            time: frame.time,
-        });
+        self.last = Some(near(frame));
         self.window.advance(frame.bytes);
         self.digest = frame.digest;
         let is_head = self.expected.head == Some(frame.digest);
@@ -375,8 +372,7 @@ impl<R: Read> Walker<R> {
             };
             self.searched += seen.bytes as u64;
             if let Some(frame) = parse::frame(&mut self.window, before) {
-                let (entry, time) = (frame.entry, frame.time);
-                return Some((before, Near { entry, time }));
+                return Some((before, near(&frame)));
             }
         }
         None
@@ -439,6 +435,15 @@ impl<R: Read> Walker<R> {
 
     fn at(&mut self, problem: Problem) {
         self.out.problems.push(problem, PER_SEGMENT_MAX);
+    }
+}
+
+/// The frame as a place: what has the number that the next entry has, stands behind the one before.
+fn near(frame: &Frame) -> Near {
+    let is_own = Kind::from_byte(frame.kind).is_none_or(|kind| Use::of(kind).is_some());
+    Near {
+        entry: frame.entry.saturating_sub(u64::from(!is_own)),
+        time: frame.time,
     }
 }
 
