@@ -8,7 +8,7 @@ use std::net::{Shutdown, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use agent::record::read::verify;
+use agent::record::verify::check;
 use serde_json::{Value, json};
 use tests::cgroup::Place;
 use tests::record::{Frame, Kind, frames};
@@ -219,7 +219,7 @@ impl Bench {
                     == 1
             })
         });
-        let summary = verify(&self.daemon.files().record).unwrap();
+        let summary = check(&self.daemon.files().record).unwrap();
         assert!(summary.frames >= u64::try_from(frames.len()).unwrap());
     }
 

@@ -104,7 +104,7 @@ fn after_a_kill_every_connect_is_refused_until_a_restart_takes_over() {
     let links = bench.status()["links"].as_array().unwrap().len();
     assert!(links >= 9, "{links}");
     assert_eq!(enforcing["links_updated"], links, "{enforcing}");
-    agent::record::read::verify(&bench.daemon.files().record).unwrap();
+    agent::record::verify::check(&bench.daemon.files().record).unwrap();
 }
 
 /// The stand-in numbers the connections that it accepts. This one comes from beside the scope.

@@ -40,6 +40,8 @@ enum Target {
     /// Masking rows in Arrow, in streams that lie
     #[value(name = "arrow_rows")]
     ArrowRows,
+    /// The check of a recording, by a key that signed nothing
+    Segments,
 }
 
 impl Target {
@@ -50,6 +52,7 @@ impl Target {
             Self::Policy => "policy",
             Self::JsonRows => "json_rows",
             Self::ArrowRows => "arrow_rows",
+            Self::Segments => "segments",
         }
     }
 
@@ -57,7 +60,7 @@ impl Target {
     const fn bytes_max(self) -> usize {
         match self {
             Self::Lexer | Self::Facts => 16 << 10,
-            Self::Policy | Self::JsonRows => 4 << 10,
+            Self::Policy | Self::JsonRows | Self::Segments => 4 << 10,
             Self::ArrowRows => 8 << 10,
         }
     }

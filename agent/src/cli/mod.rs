@@ -87,6 +87,8 @@ enum Command {
     /// Checks, explains and imports labels, and shows what they find and mask.
     #[command(subcommand)]
     Labels(labels::LabelsCommand),
+    /// Proves offline that a recording is as the host wrote it, or says where it is not.
+    Verify(recording::verify::Verify),
     /// Ends enforcement, which outlives the daemon.
     Detach(detach::Detach),
 }
@@ -151,6 +153,7 @@ fn dispatch(command: Command, output: &mut Output<'_>) -> anyhow::Result<()> {
         Command::Extend(command) => command.run(output),
         Command::Policy(command) => command.run(output),
         Command::Labels(command) => command.run(output),
+        Command::Verify(command) => command.run(output),
         Command::Detach(command) => command.run(output),
     }
 }

@@ -28,8 +28,8 @@
 //! | a session's end is recorded, after `kill -9` at the next start | `recover` |
 //! | what was durable and is gone is told in a gap | `recover`, `head` |
 //!
-//! The chain is pure ([`chain`]); the bytes are specified in [`mod@format`]; [`read`] verifies and
-//! shares nothing with the writer but the format.
+//! The chain is pure ([`chain`]); the bytes are specified in [`mod@format`]; [`read`] and [`verify`]
+//! share nothing with the writer but the format.
 #![forbid(unsafe_code)]
 
 pub mod about;
@@ -52,6 +52,7 @@ mod segment;
 mod state;
 mod thread;
 pub mod told;
+pub mod verify;
 mod writer;
 
 pub use about::{Caller, Decided};

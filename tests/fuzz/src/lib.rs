@@ -13,12 +13,14 @@ mod json_rows;
 mod lexer;
 mod masks;
 mod policy;
+mod segments;
 
 pub use arrow_rows::arrow_rows;
 pub use facts::facts;
 pub use json_rows::json_rows;
 pub use lexer::lexer;
 pub use policy::policy;
+pub use segments::segments;
 
 #[cfg(test)]
 mod tests {
@@ -44,5 +46,6 @@ mod tests {
         check("policy", super::policy);
         check("json_rows", super::json_rows);
         check("arrow_rows", super::arrow_rows);
+        check("segments", super::segments);
     }
 }

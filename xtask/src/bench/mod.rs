@@ -11,6 +11,7 @@ mod mask;
 mod measure;
 mod order;
 mod policy;
+mod record;
 mod report;
 mod stages;
 mod stats;
@@ -59,6 +60,8 @@ enum Alone {
     Mask,
     /// Measures analysis and decisions alone
     Policy(policy::Options),
+    /// Measures durable decisions and the check of a recording alone
+    Record(record::Options),
 }
 
 /// Sets up, builds the release binary, becomes root, and measures.
@@ -66,6 +69,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     match &options.alone {
         Some(Alone::Mask) => return mask::run(),
         Some(Alone::Policy(options)) => return policy::run(options),
+        Some(Alone::Record(options)) => return record::run(options),
         None => {}
     }
     if !options.prepared {

@@ -1,5 +1,7 @@
 //! Commands that read the recording. They need no daemon, and none of them changes it.
 
+pub(super) mod verify;
+
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};

@@ -1,9 +1,10 @@
-//! Reads and verifies segments, after [`super::format`] and nothing else of the writer.
+//! Reads segments, after [`super::format`] and nothing else of the writer. What it reads fits the
+//! chain; who wrote it, and whether all of it is there, is for [`super::verify`].
 
 mod source;
 
-use std::fs::{self, File};
-use std::io::{self, BufReader, ErrorKind, Read};
+use std::fs;
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use crate::record::chain::{Digest, link};
@@ -186,64 +187,6 @@ impl<R: Read> Reader<R> {
             payload: payload.to_vec(),
         }))
     }
-}
-
-/// Why a recording is not what was written.
-#[derive(Debug, thiserror::Error)]
-pub enum VerifyError {
-    #[error("cannot list the recording at `{}`", path.display())]
-    List { path: PathBuf, source: io::Error },
-    #[error("cannot verify segment `{}`", path.display())]
-    Segment { path: PathBuf, source: ReadError },
-    #[error("segment `{}` does not follow the one before it", path.display())]
-    Link { path: PathBuf },
-}
-
-/// What a verified recording holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Summary {
-    pub segments: u64,
-    pub frames: u64,
-    /// The end of the chain.
-    pub digest: Digest,
-}
-
-/// Verifies every segment below `dir` and that each follows the one before it.
-///
-/// # Errors
-/// At the first thing that is not as it was written.
-pub fn verify(dir: &Path) -> Result<Summary, VerifyError> {
-    let mut summary = Summary {
-        segments: 0,
-        frames: 0,
-        digest: Digest::ZERO,
-    };
-    let files = segments(dir).map_err(|source| VerifyError::List {
-        path: dir.to_path_buf(),
-        source,
-    })?;
-    for (number, path) in files {
-        let segment = |source| VerifyError::Segment {
-            path: path.clone(),
-            source,
-        };
-        let file = File::open(&path).map_err(|source| segment(ReadError::Io { source }))?;
-        let mut reader = Reader::open(BufReader::new(file)).map_err(segment)?;
-        // Numbers start at 1 and have no gap: a segment that was removed is missed here, one that
-        // was put in its place does not carry the digest.
-        let follows = number == summary.segments + 1
-            && reader.header().number == number
-            && reader.header().previous == summary.digest;
-        if !follows {
-            return Err(VerifyError::Link { path });
-        }
-        while reader.next_frame().map_err(segment)?.is_some() {
-            summary.frames += 1;
-        }
-        summary.segments = number;
-        summary.digest = reader.digest();
-    }
-    Ok(summary)
 }
 
 fn signed(bytes: &[u8], signature: &[u8]) -> Option<Signed> {

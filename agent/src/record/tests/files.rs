@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::*;
 use crate::record::format::{Packing, file_name};
-use crate::record::read::verify;
+use crate::record::verify::check as verify;
 
 #[tokio::test]
 async fn segments_rotate_and_a_restart_continues_the_chain() {

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use super::*;
-use crate::record::read::verify;
+use crate::record::verify::check as verify;
 
 /// How often the child is killed; 40 times when not set.
 const KILLS: &str = "SNOWFENCE_TEST_RECORD_KILLS";

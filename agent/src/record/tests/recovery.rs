@@ -8,7 +8,7 @@ use super::*;
 use crate::record::chain::{Digest, link};
 use crate::record::format::{HEADER_FIXED_BYTES, Packing, file_name, v1};
 use crate::record::head::Head;
-use crate::record::read::verify;
+use crate::record::verify::check as verify;
 
 /// A machine that crashed: the files of a recording as they are at this moment.
 fn crash(config: &config::Record) -> (tempfile::TempDir, config::Record) {

@@ -254,6 +254,6 @@ async fn the_status_shows_host_and_head() {
     let noted = fs::read(config.dir.join("head")).unwrap();
     let noted: crate::record::Head = serde_json::from_slice(&noted).unwrap();
     assert!(noted.sealed, "{noted:?}");
-    let summary = crate::record::read::verify(&config.dir).unwrap();
+    let summary = crate::record::verify::check(&config.dir).unwrap();
     assert_eq!(noted.digest, summary.digest.to_string());
 }
