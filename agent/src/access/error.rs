@@ -15,8 +15,10 @@ pub enum AccessError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    #[error("it could not be recorded, so it was not done; the operator of this host finds the cause \
-             in Snowfence's log")]
+    #[error(
+        "it could not be recorded, so it was not done; the operator of this host finds the cause \
+             in Snowfence's log"
+    )]
     NotRecorded {
         #[source]
         source: Unrecorded,

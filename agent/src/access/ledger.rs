@@ -20,6 +20,7 @@ use super::live::Live;
 use super::rows;
 use super::witness::{self, Operator, Witness};
 use crate::store::{Reader, Store, StoreError};
+use crate::telemetry::ErrorChain;
 
 /// What runs in a transaction. The outer error takes everything back; the inner one is an answer
 /// that is committed with the rest, as when a vote finds that the ask has expired.
@@ -50,10 +51,7 @@ struct History {
 }
 
 impl Ledger {
-    pub(super) async fn open(
-        path: &Path,
-        witness: Arc<dyn Witness>,
-    ) -> Result<Self, AccessError> {
+    pub(super) async fn open(path: &Path, witness: Arc<dyn Witness>) -> Result<Self, AccessError> {
         let ledger = Self {
             store: Store::open(path).await?,
             witness,
@@ -141,7 +139,8 @@ impl Ledger {
                     self.tick();
                     // What a failed commit left open must not keep others from the file.
                     turn.abandon().await;
-                    witness::take_back(&*self.witness, seen, &error).await;
+                    let why = ErrorChain(&error).to_string();
+                    witness::take_back(&*self.witness, seen, why).await;
                     return Err(error.into());
                 }
                 self.live.apply(&done.grants);
@@ -170,7 +169,8 @@ impl Ledger {
             Ok(seen) => Ok(seen),
             Err(source) => {
                 let maybe = source.frames.clone();
-                witness::take_back(&*self.witness, maybe, &source).await;
+                let why = ErrorChain(&source).to_string();
+                witness::take_back(&*self.witness, maybe, why).await;
                 Err(AccessError::NotRecorded { source })
             }
         }

@@ -43,7 +43,7 @@ pub use desk::{Desk, Spend};
 pub use error::AccessError;
 pub use event::{Event, EventKind};
 pub use grant::{Grant, GrantId, GrantState, NewGrant};
-pub use witness::{Operator, Recording, Witness};
+pub use witness::{Hide, Operator, Recording, Seeing, Witness};
 
 #[cfg(test)]
 mod tests;

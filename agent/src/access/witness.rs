@@ -190,15 +190,10 @@ fn shown(ask: &Ask, statement: Option<&str>, witness: &dyn Witness) -> Value {
 
 /// Marks in the recording what did not happen. Where that cannot be written either, the recorder has
 /// failed, and the last thing that it has is not to be believed.
-pub(super) async fn take_back(
-    witness: &dyn Witness,
-    frames: Vec<u64>,
-    error: &(dyn std::error::Error + 'static),
-) {
+pub(super) async fn take_back(witness: &dyn Witness, frames: Vec<u64>, error: String) {
     if frames.is_empty() {
         return;
     }
-    let error = ErrorChain(error).to_string();
     tracing::error!(?frames, error, "recorded, but not done");
     let mark = record::Event {
         time: clock::now(),
@@ -215,5 +210,23 @@ pub(super) fn operated(action: OperatorAction) -> record::Event {
     record::Event {
         time: clock::now(),
         what: What::Operator(action),
+    }
+}
+
+/// Sees everything and keeps nothing, for tests of other things.
+#[cfg(test)]
+#[derive(Debug)]
+pub(crate) struct Blind;
+
+#[cfg(test)]
+impl Witness for Blind {
+    fn see(&self, events: Vec<record::Event>) -> Seeing<'_> {
+        Box::pin(async move { Ok((0..events.len() as u64).collect()) })
+    }
+
+    fn note(&self, _event: record::Event) {}
+
+    fn hide(&self, statement: &str) -> String {
+        statement.to_owned()
     }
 }

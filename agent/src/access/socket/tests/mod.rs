@@ -20,6 +20,7 @@ use tempfile::TempDir;
 
 use super::{Counter, Reading, TagsWanted, bind};
 use crate::access::Desk;
+use crate::access::witness::Blind;
 use crate::config;
 use crate::mask::labels::import::{Place, Reference, Tags};
 use crate::policy::PolicySet;
@@ -123,7 +124,7 @@ impl Bench {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let (trigger, shutdown) = shutdown::channel();
         let desk = runtime
-            .block_on(Desk::open(&dir.path().join("access.db")))
+            .block_on(Desk::open(&dir.path().join("access.db"), Arc::new(Blind)))
             .unwrap();
         let text = |_: &std::path::Path| Ok(CONFIG.to_owned());
         let config = config::load("snowfence.toml".as_ref(), &text).unwrap();
