@@ -20,11 +20,11 @@ use tokio::time::Instant;
 
 use crate::access::notify::{self, Notifier, NotifyError};
 use crate::access::socket::{self, Counter, Reading};
-use crate::access::{Desk, Recording};
+use crate::access::{Desk, Recording, redact};
 use crate::admin::{self, Admin};
 use crate::catalog::Catalog;
 use crate::clock;
-use crate::config::Config;
+use crate::config::{self, Config, Literals};
 use crate::credential::{self, Credentials};
 use crate::identity::Identifier;
 use crate::kernel::Kernel;
@@ -68,9 +68,12 @@ async fn serve(config: Config) -> Result<()> {
     let parts = Parts::build(&config, &registry, mask_key)?;
     let notifier = open_notifier(&config, &registry)?;
     life::begin(&parts.recorder, &parts.policies.snapshot()).await?;
-    let desk = Desk::open(&config.access.store, Arc::new(parts.witness()))
-        .await
-        .context("opening the store of asks and grants")?;
+    let desk = Desk::open(
+        &config.access.store,
+        Arc::new(parts.witness(&config.record)),
+    )
+    .await
+    .context("opening the store of asks and grants")?;
     let counter = socket::bind(&config.access.socket).context("opening the access socket")?;
     let (v4, v6) = listeners.ports().context("reading the listeners' ports")?;
     kernel
@@ -180,16 +183,20 @@ impl Parts {
         })
     }
 
-    /// The recording, as the desk's witness: values in statements are hidden as the labels in force
-    /// have it.
-    fn witness(&self) -> Recording {
+    /// The recording, as the desk's witness: values in statements are hidden as in other frames.
+    fn witness(&self, config: &config::Record) -> Recording {
+        let literals = config.literals;
         let (policies, masker) = (Arc::clone(&self.policies), Arc::clone(&self.masker));
-        let hide = move |statement: &str| {
-            let policies = policies.snapshot();
-            let masks = masker.masks(policies.labels(), policies.version());
-            literal::redact(statement, masks.redactions()).into_owned()
+        let hide = move |statement: &str| match literals {
+            Literals::Detected => {
+                let policies = policies.snapshot();
+                let masks = masker.masks(policies.labels(), policies.version());
+                literal::redact(statement, masks.redactions()).into_owned()
+            }
+            Literals::None => redact::redact(statement),
+            Literals::All => statement.to_owned(),
         };
-        Recording::new(self.recorder.clone(), Arc::new(hide))
+        Recording::new(self.recorder.clone(), &config.dir, Arc::new(hide))
     }
 
     fn into_services(self, config: Config, kernel: Arc<Kernel>, desk: Desk) -> Services {

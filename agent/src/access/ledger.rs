@@ -18,6 +18,7 @@ use super::event::{Event, EventKind};
 use super::grants;
 use super::live::Live;
 use super::rows;
+use super::settle;
 use super::witness::{self, Operator, Witness};
 use crate::store::{Reader, Store, StoreError};
 use crate::telemetry::ErrorChain;
@@ -68,6 +69,10 @@ impl Ledger {
             .replace(&grants::all_live(reader.connection()).await?);
         ledger.books.read(reader.connection()).await?;
         reader.give_back();
+        let mut turn = ledger.store.turn().await?;
+        settle::settle(turn.connection(), &*ledger.witness).await?;
+        turn.commit().await?;
+        drop(turn);
         Ok(ledger)
     }
 
@@ -127,7 +132,8 @@ impl Ledger {
         let mut done = Done::default();
         match work(turn.connection(), &mut done).await {
             Ok(answer) => {
-                let seen = match self.show(&done, operator.as_ref()).await {
+                let shown = self.show(turn.connection(), &done, operator.as_ref());
+                let seen = match shown.await {
                     Ok(seen) => seen,
                     Err(error) => {
                         turn.abandon().await;
@@ -158,6 +164,7 @@ impl Ledger {
     /// Has the witness make durable what is about to be committed; the numbers of its frames.
     async fn show(
         &self,
+        connection: &mut SqliteConnection,
         done: &Done,
         operator: Option<&Operator>,
     ) -> Result<Vec<u64>, AccessError> {
@@ -165,15 +172,22 @@ impl Ledger {
             return Ok(Vec::new());
         }
         let frames = witness::frames(&done.sights, operator, &*self.witness);
-        match self.witness.see(frames).await {
-            Ok(seen) => Ok(seen),
+        let (seen, error) = match self.witness.see(frames).await {
+            Ok(seen) => {
+                let last = seen.last().copied().unwrap_or_default();
+                match settle::committed_up_to(connection, last).await {
+                    Ok(()) => return Ok(seen),
+                    Err(error) => (seen, error),
+                }
+            }
             Err(source) => {
                 let maybe = source.frames.clone();
-                let why = ErrorChain(&source).to_string();
-                witness::take_back(&*self.witness, maybe, why).await;
-                Err(AccessError::NotRecorded { source })
+                (maybe, AccessError::NotRecorded { source })
             }
-        }
+        };
+        let why = ErrorChain(&error).to_string();
+        witness::take_back(&*self.witness, seen, why).await;
+        Err(error)
     }
 
     /// Makes memory what the store says.

@@ -32,6 +32,7 @@ mod ledger;
 mod lists;
 mod live;
 mod rows;
+mod settle;
 mod spends;
 mod state;
 mod sweep;

@@ -7,6 +7,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use super::ask::{Ask, Subject, Vote};
 use super::event::{EVENT_STATEMENT_BYTES_MAX, Event, EventKind};
 use super::grant::Grant;
 use super::rows::cut;
+use super::settle;
 use crate::clock;
 use crate::record::event::{Access, NotCommitted, OperatorAction};
 use crate::record::{self, Recorder, Unrecorded, What};
@@ -32,6 +34,9 @@ pub trait Witness: fmt::Debug + Send + Sync {
     /// Writes down, without waiting, what has no effect to wait for.
     fn note(&self, event: record::Event);
 
+    /// The numbers of events above this one that are recorded and not marked as not done.
+    fn unmarked_after(&self, number: u64) -> Vec<u64>;
+
     /// The text of a statement without the values that are not to be kept.
     fn hide(&self, statement: &str) -> String;
 }
@@ -42,13 +47,18 @@ pub type Hide = dyn Fn(&str) -> String + Send + Sync;
 /// The recording as the witness.
 pub struct Recording {
     recorder: Recorder,
+    dir: PathBuf,
     hide: Arc<Hide>,
 }
 
 impl Recording {
     #[must_use]
-    pub fn new(recorder: Recorder, hide: Arc<Hide>) -> Self {
-        Self { recorder, hide }
+    pub fn new(recorder: Recorder, dir: &Path, hide: Arc<Hide>) -> Self {
+        Self {
+            recorder,
+            dir: dir.to_path_buf(),
+            hide,
+        }
     }
 }
 
@@ -65,6 +75,10 @@ impl Witness for Recording {
 
     fn note(&self, event: record::Event) {
         self.recorder.event_detached(&event);
+    }
+
+    fn unmarked_after(&self, number: u64) -> Vec<u64> {
+        settle::unmarked_after(&self.dir, number)
     }
 
     fn hide(&self, statement: &str) -> String {
@@ -225,6 +239,10 @@ impl Witness for Blind {
     }
 
     fn note(&self, _event: record::Event) {}
+
+    fn unmarked_after(&self, _number: u64) -> Vec<u64> {
+        Vec::new()
+    }
 
     fn hide(&self, statement: &str) -> String {
         statement.to_owned()

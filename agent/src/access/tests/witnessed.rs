@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
-use super::super::witness::{Operator, Recording, Seeing, Witness};
+use super::super::witness::{self, Operator, Recording, Seeing, Sight, Witness};
 use super::*;
 use crate::config;
 use crate::mask::labels::Labels;
@@ -95,6 +95,10 @@ impl Witness for Notes {
 
     fn note(&self, event: record::Event) {
         drop(self.see(vec![event]));
+    }
+
+    fn unmarked_after(&self, _number: u64) -> Vec<u64> {
+        Vec::new()
     }
 
     fn hide(&self, statement: &str) -> String {
@@ -283,8 +287,9 @@ async fn recorded(dir: &std::path::Path) -> Desk {
     let key = crate::mask::key::MasterKey::new(zeroize::Zeroizing::new([7; 32]));
     let masks = Masks::new(&labels, &key);
     let hide = move |text: &str| literal::redact(text, masks.redactions()).into_owned();
-    let recorder = Recorder::open(&config::Record::for_test(&dir.join("record"))).unwrap();
-    let witness = Arc::new(Recording::new(recorder, Arc::new(hide)));
+    let recorder = Recorder::open(&config::Record::for_test(dir)).unwrap();
+    let hide = Arc::new(hide);
+    let witness = Arc::new(Recording::new(recorder, &dir.join("record"), hide));
     Desk::open(&dir.join("access.db"), witness).await.unwrap()
 }
 
@@ -387,4 +392,47 @@ async fn no_value_that_is_found_in_a_statement_is_recorded_nor_what_it_could_be_
         assert!(!all.contains("41111"), "{kind:?}: {all}");
         assert!(!all.contains("the-digest"), "{kind:?}: {all}");
     }
+}
+
+/// As after `kill -9` between the recording and the store.
+#[tokio::test]
+async fn what_was_recorded_and_not_committed_is_marked_at_the_next_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let desk = recorded(dir.path()).await;
+    let ask = desk.ask(role(30), at(0)).await.unwrap();
+    // The recording goes on behind the desk's back, as far as the store knows.
+    let lost = role(60);
+    let mut sight = desk.find(&ask.id).await.unwrap();
+    sight.subject = lost.subject;
+    let event = Event::of_ask(EventKind::AskOpened, &sight, at(1)).unwrap();
+    let sights = [Sight {
+        event,
+        statement: None,
+    }];
+    let eye = Arc::clone(&desk.ledger.witness);
+    let lost = eye.see(witness::frames(&sights, None, &*eye));
+    let lost = lost.await.unwrap();
+    drop((eye, desk));
+
+    for _start in 0..3 {
+        drop(recorded(dir.path()).await);
+        let frames = frames(dir.path());
+        let gaps: Vec<_> = frames
+            .iter()
+            .filter(|(kind, _)| *kind == Kind::Gap)
+            .collect();
+        let [(_, gap)] = gaps.as_slice() else {
+            panic!("{gaps:?}")
+        };
+        assert_eq!(gap["reason"], "not_committed");
+        assert_eq!(gap["detail"]["frames"], json!(lost));
+    }
+    let desk = recorded(dir.path()).await;
+    desk.vote(&ask.id, vote("ann", 1_001, true), at(2))
+        .await
+        .unwrap();
+    drop(desk);
+    drop(recorded(dir.path()).await);
+    let gaps = frames(dir.path()).into_iter();
+    assert_eq!(gaps.filter(|(kind, _)| *kind == Kind::Gap).count(), 1);
 }
