@@ -9,8 +9,6 @@
 //! connects are refused, never let past.
 #![forbid(unsafe_code)]
 
-mod life;
-
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +27,7 @@ use crate::credential::{self, Credentials};
 use crate::identity::Identifier;
 use crate::kernel::Kernel;
 use crate::kernel::metrics::KernelMetrics;
+use crate::life;
 use crate::mask::key::MasterKey;
 use crate::mask::literal;
 use crate::mask::masks::Masker;
@@ -291,7 +290,7 @@ fn count(services: &Arc<Services>) -> Result<Arc<Counter>> {
 }
 
 /// Compiles the patterns of the labels, so that no statement waits for that.
-fn prepare(masker: &Masker, policies: &PolicySet) {
+pub(crate) fn prepare(masker: &Masker, policies: &PolicySet) {
     drop(masker.masks(policies.labels(), policies.version()));
 }
 

@@ -46,7 +46,7 @@ pub(super) async fn settle(
 ) -> Result<(), AccessError> {
     let committed: Option<String> =
         sqlx::query_scalar("SELECT value FROM facts WHERE name = 'witnessed'")
-            .fetch_optional(connection)
+            .fetch_optional(&mut *connection)
             .await
             .map_err(StoreError::failed)?;
     let Some(committed) = committed.and_then(|number| number.parse().ok()) else {

@@ -55,7 +55,7 @@ fn an_operator_is_named_with_what_was_done_and_with_what_was_refused() {
     let told: Vec<Value> = frames
         .iter()
         .map(|(kind, it)| {
-            let what = it.get("event").unwrap_or(&it["action"]);
+            let what = it.get("event").unwrap_or_else(|| &it["action"]);
             json!([
                 kind.name(),
                 what,
@@ -100,8 +100,8 @@ fn a_vote_is_one_frame_also_when_it_is_refused() {
         .frames()
         .iter()
         .map(|(kind, it)| {
-            let what = it.get("event").unwrap_or(&it["action"]);
-            let by = it["vote"].get("uid").unwrap_or(&it["uid"]);
+            let what = it.get("event").unwrap_or_else(|| &it["action"]);
+            let by = it["vote"].get("uid").unwrap_or_else(|| &it["uid"]);
             json!([kind.name(), what, by, it["object"]])
         })
         .collect();

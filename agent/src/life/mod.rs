@@ -1,5 +1,6 @@
 //! What the recording says of the daemon itself: its start and its end, and which policies were in
 //! force from when on.
+#![forbid(unsafe_code)]
 
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use anyhow::{Context as _, Result};
 use nix::unistd::{User, geteuid};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::prepare;
+use crate::app::prepare;
 use crate::clock;
 use crate::config::{self, Config};
 use crate::policy::{LoadError, PolicySet, Store};
@@ -21,14 +22,14 @@ use crate::telemetry::ErrorChain;
 const SIGNAL: &str = "signal";
 
 /// Records the policies that the daemon begins with, before anything is judged by them.
-pub(super) async fn begin(recorder: &Recorder, policies: &PolicySet) -> Result<()> {
+pub(crate) async fn begin(recorder: &Recorder, policies: &PolicySet) -> Result<()> {
     let recorded = recorder.event(&loaded(policies)).await;
     recorded.context("recording which policies are in force")?;
     Ok(())
 }
 
 /// Records that the daemon enforces: what, and by which configuration.
-pub(super) async fn started(recorder: &Recorder, config: &Config) -> Result<()> {
+pub(crate) async fn started(recorder: &Recorder, config: &Config) -> Result<()> {
     let scopes = config.scopes.iter().map(|scope| scope.cgroup.as_str());
     let scopes = scopes.collect::<Vec<_>>().join(", ");
     let digest = blake3::hash(config::show(config).as_bytes());
@@ -49,7 +50,7 @@ pub(super) async fn started(recorder: &Recorder, config: &Config) -> Result<()> 
 }
 
 /// Records that the daemon stops in order; everything before it is then on disk too.
-pub(super) async fn stopped(recorder: &Recorder) {
+pub(crate) async fn stopped(recorder: &Recorder) {
     let stop = What::Operator(action("stop", "done", None));
     if let Err(error) = recorder.event(&event(stop)).await {
         tracing::error!(error = %ErrorChain(&error), "cannot record the stop");
@@ -57,7 +58,7 @@ pub(super) async fn stopped(recorder: &Recorder) {
 }
 
 /// Reads the policies again at SIGHUP. A bad set leaves the old one in force.
-pub(super) async fn reload(services: Arc<Services>, mut shutdown: Shutdown) {
+pub(crate) async fn reload(services: Arc<Services>, mut shutdown: Shutdown) {
     let mut hangups = match signal(SignalKind::hangup()) {
         Ok(hangups) => hangups,
         Err(error) => return tracing::error!(%error, "policies cannot be reloaded"),
