@@ -294,8 +294,8 @@ fn what_happened_is_in_the_recording_in_its_order() {
             "ask_voted 4302",
             "grant_given null",
             "ask_approved null",
-            "opened testorg-testacct agent",
             "grant_activated null",
+            "opened testorg-testacct agent",
             "revoke 4303 refused",
             "grant_revoked 0",
             "reload null done",
@@ -318,4 +318,4 @@ fn what_happened_is_in_the_recording_in_its_order() {
 
 /// A session that is open after it is to be closed.
 const POLICY_WITHOUT_LOGIN: &str =
-    "@id(\"none\") permit (principal, action == Action::\"observe\", resource);";
+    "@id(\"none\") permit (principal, action in [Action::\"observe\"], resource);";
