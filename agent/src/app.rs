@@ -1,7 +1,10 @@
 //! Builds every part and wires them; nothing else constructs.
 //!
 //! The order of the start is a promise: policy, record, authority and credentials are ready and
-//! the listeners are bound before the kernel redirects the first connection. What an earlier start
+//! the listeners are bound before the kernel redirects the first connection. The recording is open
+//! before the desk, which does nothing that it cannot record, and says which policies are in force
+//! before anything is judged by them; that the daemon enforces it says before the first connection is
+//! accepted, and that it stops after everything else. What an earlier start
 //! pinned goes on refusing until then. The end leaves the programs attached: without a daemon,
 //! connects are refused, never let past.
 #![forbid(unsafe_code)]
@@ -11,25 +14,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 
-use crate::access::Desk;
 use crate::access::notify::{self, Notifier, NotifyError};
 use crate::access::socket::{self, Counter, Reading};
+use crate::access::{Desk, Recording, redact};
 use crate::admin::{self, Admin};
 use crate::catalog::Catalog;
-use crate::config::Config;
+use crate::clock;
+use crate::config::{self, Config, Literals};
 use crate::credential::{self, Credentials};
 use crate::identity::Identifier;
 use crate::kernel::Kernel;
 use crate::kernel::metrics::KernelMetrics;
+use crate::life;
 use crate::mask::key::MasterKey;
+use crate::mask::literal;
 use crate::mask::masks::Masker;
 use crate::policy::{self, PolicySet};
 use crate::proxy::{self, Listeners, Refusal, Services};
-use crate::record::Recorder;
-use crate::session::{Chunks, Registry, Results};
+use crate::record::event::SessionClosed;
+use crate::record::{Event, Recorder, What};
+use crate::session::{Chunks, Registry, Results, SessionId};
 use crate::shutdown::{self, Shutdown};
 use crate::sql::Analyst;
 use crate::telemetry::ErrorChain;
@@ -60,9 +66,13 @@ async fn serve(config: Config) -> Result<()> {
     let mask_key = open_mask_key(&config).await?;
     let parts = Parts::build(&config, &registry, mask_key)?;
     let notifier = open_notifier(&config, &registry)?;
-    let desk = Desk::open(&config.access.store)
-        .await
-        .context("opening the store of asks and grants")?;
+    life::begin(&parts.recorder, &parts.policies.snapshot()).await?;
+    let desk = Desk::open(
+        &config.access.store,
+        Arc::new(parts.witness(&config.record)),
+    )
+    .await
+    .context("opening the store of asks and grants")?;
     let counter = socket::bind(&config.access.socket).context("opening the access socket")?;
     let (v4, v6) = listeners.ports().context("reading the listeners' ports")?;
     kernel
@@ -77,6 +87,7 @@ async fn serve(config: Config) -> Result<()> {
         v6_port = v6,
         "enforcing"
     );
+    life::started(&parts.recorder, &config).await?;
     let kernel = Arc::new(kernel);
     parts.policies.register(&registry)?;
     desk.register(&registry)?;
@@ -97,7 +108,7 @@ async fn serve(config: Config) -> Result<()> {
         )),
         tokio::spawn(proxy::judge_again(Arc::clone(&services), shutdown.clone())),
         tokio::spawn(services.desk.clone().keep(shutdown.clone())),
-        tokio::spawn(reload(Arc::clone(&services), shutdown)),
+        tokio::spawn(life::reload(Arc::clone(&services), shutdown)),
     ];
 
     shutdown::signalled()
@@ -113,6 +124,7 @@ async fn serve(config: Config) -> Result<()> {
     }
     // Not before: the requests that were still open needed their sessions.
     proxy::end_sessions(&services).await;
+    life::stopped(&services.recorder).await;
     admin.shutdown();
     Ok(())
 }
@@ -124,8 +136,8 @@ struct Parts {
     names: SnowflakeNames,
     terminator: Terminator,
     recorder: Recorder,
-    policies: policy::Store,
-    masker: Masker,
+    policies: Arc<policy::Store>,
+    masker: Arc<Masker>,
     analyst: Analyst,
     credentials: Credentials,
     upstream: Upstream,
@@ -162,16 +174,42 @@ impl Parts {
             names,
             terminator: Terminator::new(Arc::new(authority), config.limits.hello_timeout)?,
             recorder,
-            policies,
-            masker,
+            policies: Arc::new(policies),
+            masker: Arc::new(masker),
             analyst: Analyst::new().context("starting statement analysis")?,
             credentials,
             upstream: Upstream::new(connector, &config.limits, Some(upstream_metrics)),
         })
     }
 
+    /// The recording, as the desk's witness: values in statements are hidden as in other frames.
+    fn witness(&self, config: &config::Record) -> Recording {
+        let literals = config.literals;
+        let (policies, masker) = (Arc::clone(&self.policies), Arc::clone(&self.masker));
+        let hide = move |statement: &str| match literals {
+            Literals::Detected => {
+                let policies = policies.snapshot();
+                let masks = masker.masks(policies.labels(), policies.version());
+                literal::redact(statement, masks.redactions()).into_owned()
+            }
+            Literals::None => redact::redact(statement),
+            Literals::All => statement.to_owned(),
+        };
+        Recording::new(self.recorder.clone(), &config.dir, Arc::new(hide))
+    }
+
     fn into_services(self, config: Config, kernel: Arc<Kernel>, desk: Desk) -> Services {
         let first_session = self.recorder.status().next_entry;
+        let recorder = self.recorder.clone();
+        let ends = move |session: SessionId, reason| {
+            recorder.event_detached(&Event {
+                time: clock::now(),
+                what: What::SessionClosed(SessionClosed {
+                    session: session.to_string(),
+                    reason,
+                }),
+            });
+        };
         Services {
             flows: kernel.flows(),
             kernel,
@@ -186,7 +224,7 @@ impl Parts {
             desk,
             credentials: self.credentials,
             upstream: self.upstream,
-            sessions: Registry::new(config.limits.sessions_max, first_session),
+            sessions: Registry::new(config.limits.sessions_max, first_session, Box::new(ends)),
             results: Results::default(),
             catalog: Catalog::default(),
             chunks: Chunks::default(),
@@ -252,30 +290,8 @@ fn count(services: &Arc<Services>) -> Result<Arc<Counter>> {
 }
 
 /// Compiles the patterns of the labels, so that no statement waits for that.
-fn prepare(masker: &Masker, policies: &PolicySet) {
+pub(crate) fn prepare(masker: &Masker, policies: &PolicySet) {
     drop(masker.masks(policies.labels(), policies.version()));
-}
-
-/// Reads the policies again at SIGHUP. A bad set leaves the old one in force.
-async fn reload(services: Arc<Services>, mut shutdown: Shutdown) {
-    let mut hangups = match signal(SignalKind::hangup()) {
-        Ok(hangups) => hangups,
-        Err(error) => return tracing::error!(%error, "policies cannot be reloaded"),
-    };
-    loop {
-        // Both arms are cancel-safe.
-        tokio::select! {
-            received = hangups.recv() => if received.is_none() { break },
-            () = shutdown.wait() => break,
-        }
-        match services.policies.reload() {
-            Ok(policies) => {
-                prepare(&services.masker, &policies);
-                tracing::info!(version = policies.version(), "policies loaded");
-            }
-            Err(error) => tracing::error!(%error, "policies rejected, the old ones stay in force"),
-        }
-    }
 }
 
 fn start_admin(

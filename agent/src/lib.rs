@@ -15,7 +15,7 @@
 //! 11. [`credential`], [`upstream`]: the only code that talks to Snowflake, with a secret only we hold.
 //! 12. [`mask`]: the only way from the upstream to the client.
 //!
-//! Around them: [`app`] builds and wires everything, [`config`] is one strict file, [`admin`] and
+//! Around them: [`app`] builds and wires everything (`life` records its start, its reloads and its end), [`config`] is one strict file, [`admin`] and
 //! [`cli`] are for operators over [`local`] sockets, [`access`] keeps asks, grants and budgets in the
 //! [`store`], [`catalog`] knows columns and views, [`privilege`] opens what steers us, [`telemetry`]
 //! tells.
@@ -44,6 +44,7 @@ pub mod credential;
 pub mod http;
 pub mod identity;
 pub mod kernel;
+mod life;
 pub mod local;
 pub mod mask;
 pub mod policy;

@@ -5,9 +5,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tests::record::Kind;
 use tests::{Client, Output, layout, wait};
 
 use crate::bench::{Bench, Plan};
+use crate::policies::reload;
 
 /// Two people who may decide, and no account of this host: made-up users.
 const ALICE: u32 = 4301;
@@ -228,3 +230,92 @@ fn a_grant_begins_with_a_statement_and_not_with_a_session_that_is_open() {
     let grants = access.done(&access.operator(&["grants"]));
     assert_eq!(grants[0]["state"], "active");
 }
+
+/// What people asked and decided, with the sessions and the policies around it, as an auditor finds
+/// it. Values are the client's session, the ask and the grant.
+#[test]
+fn what_happened_is_in_the_recording_in_its_order() {
+    let mut access = Access::new("recorded");
+    let login = "from client import *\ntoken = session()\n\
+                 report(shown(request('POST', '/session?delete=true', {}, token)))";
+    let out = access.bench.ask(login);
+    assert_eq!(out[0], 200, "{out}");
+    let arguments = ["ask", "maker", "--for", "30m", "--reason", "the report"];
+    let asked = access.done(&access.agent(&arguments));
+    let ask = asked["id"].as_str().unwrap();
+    access.done(&access.person(ALICE, &["approve", ask]));
+    let decided = access.done(&access.person(BOB, &["approve", ask]));
+    let grant = decided["grant"].as_str().unwrap();
+    assert_eq!(access.makes(), json!(true), "{}", access.bench.daemon.log());
+    access.refused(&access.person(EVE, &["revoke", grant]), "");
+    access.done(&access.operator(&["revoke", grant]));
+    reload(&access.bench, POLICY_WITHOUT_LOGIN, "\"policies loaded\"");
+    reload(&access.bench, "permit (", "\"policies rejected");
+    // The session that made the table was left open, and may not be any more.
+    access.bench.await_frames(|frames| {
+        let closed = frames.iter().filter(|frame| frame.kind == Kind::Closed);
+        closed.count() == 2
+    });
+    assert!(access.bench.daemon.process().stop().unwrap().success());
+
+    let frames = tests::record::frames(&access.bench.daemon.files().record).unwrap();
+    let told = frames.iter().filter_map(|frame| {
+        let it = &frame.payload;
+        match frame.kind {
+            Kind::Decided
+            | Kind::Ended
+            | Kind::Canary
+            | Kind::Gap
+            | Kind::Checkpoint
+            | Kind::Carried
+            | Kind::Archived
+            | Kind::Pruned => None,
+            Kind::Opened => Some(format!(
+                "opened {} {}",
+                it["account"], it["caller"]["workload"]
+            )),
+            Kind::Closed => Some(format!("closed {}", it["reason"])),
+            Kind::Ask | Kind::Grant => Some(format!("{} {}", it["event"], it["uid"])),
+            Kind::Vote => Some(format!("{} {}", it["event"], it["vote"]["uid"])),
+            Kind::Policy => Some(format!("policies {}", it["outcome"])),
+            Kind::Operator => Some(format!("{} {} {}", it["action"], it["uid"], it["outcome"])),
+        }
+    });
+    let told: Vec<String> = told.map(|it| it.replace('"', "")).collect();
+    assert_eq!(
+        told,
+        [
+            "policies loaded",
+            "start 0 done",
+            "opened testorg-testacct agent",
+            "closed logout",
+            "ask_opened null",
+            "ask_voted 4301",
+            "ask_voted 4302",
+            "grant_given null",
+            "ask_approved null",
+            "grant_activated null",
+            "opened testorg-testacct agent",
+            "revoke 4303 refused",
+            "grant_revoked 0",
+            "reload null done",
+            "policies loaded",
+            "closed revoked",
+            "reload null failed",
+            "policies rejected",
+            "stop null done",
+        ]
+    );
+    // The sessions that were closed are those that were opened.
+    let sessions = |kind| {
+        let of = frames.iter().filter(move |frame| frame.kind == kind);
+        of.map(|frame| frame.payload["session"].clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(sessions(Kind::Opened), sessions(Kind::Closed));
+    agent::record::read::verify(&access.bench.daemon.files().record).unwrap();
+}
+
+/// A session that is open after it is to be closed.
+const POLICY_WITHOUT_LOGIN: &str =
+    "@id(\"none\") permit (principal, action in [Action::\"observe\"], resource);";

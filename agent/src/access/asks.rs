@@ -10,16 +10,18 @@ use super::event::{Event, EventKind};
 use super::grant::{Grant, NewGrant};
 use super::rows::{self, cut};
 use super::state::Step;
+use super::witness::Sight;
 use super::{AccessError, grants};
 use crate::store::StoreError;
 
 /// Reasons, notes and messages are read by people, in a terminal or a chat.
 pub(super) const NOTE_BYTES_MAX: usize = 4 * 1024;
 
-/// What an operation did, for memory and for the log: events in order, grants as they are after it.
+/// What an operation did, for memory, the log and the witness: events in order, grants as they are
+/// after it.
 #[derive(Debug, Default)]
 pub(super) struct Done {
-    pub(super) events: Vec<Event>,
+    pub(super) sights: Vec<Sight>,
     pub(super) grants: Vec<Grant>,
     pub(super) reservations: Vec<Reservation>,
 }
@@ -31,8 +33,33 @@ impl Done {
         event: Event,
     ) -> Result<(), AccessError> {
         event.write(connection).await?;
-        self.events.push(event);
+        self.sights.push(Sight {
+            event,
+            statement: None,
+        });
         Ok(())
+    }
+
+    pub(super) async fn tell_of_ask(
+        &mut self,
+        connection: &mut SqliteConnection,
+        kind: EventKind,
+        (ask, vote): (&Ask, Option<Vote>),
+        now: Timestamp,
+    ) -> Result<(), AccessError> {
+        let mut event = Event::of_ask(kind, ask, now)?;
+        event.vote = vote;
+        event.write(connection).await?;
+        let statement = match &ask.subject {
+            Subject::Statement(held) => Some(held.text.clone()),
+            Subject::Role { .. } => None,
+        };
+        self.sights.push(Sight { event, statement });
+        Ok(())
+    }
+
+    pub(super) fn events(&self) -> impl Iterator<Item = &Event> {
+        self.sights.iter().map(|sight| &sight.event)
     }
 }
 
@@ -79,9 +106,9 @@ pub(super) async fn vote(
         | AskState::Withdrawn
         | AskState::Void
         | AskState::Used => {
-            let mut event = Event::of_ask(EventKind::AskVoted, &ask, now)?;
-            event.vote = Some(vote);
-            done.tell(connection, event).await?;
+            let voted = (&ask, Some(vote));
+            done.tell_of_ask(connection, EventKind::AskVoted, voted, now)
+                .await?;
         }
     }
     Ok(Ok(ask))
@@ -210,8 +237,7 @@ pub(super) async fn step(
         Step::Void => EventKind::AskVoid,
         Step::Use => EventKind::AskUsed,
     };
-    let event = Event::of_ask(kind, ask, now)?;
-    done.tell(connection, event).await
+    done.tell_of_ask(connection, kind, (ask, None), now).await
 }
 
 pub(super) async fn known(

@@ -14,9 +14,11 @@ use super::error::AccessError;
 use super::grant::{Grant, GrantId, NewGrant};
 use super::ledger::Ledger;
 use super::live::Roles;
+use super::witness::{self, Operator, Witness};
 use super::{asks, filing, grants, lists, rows, spends};
 use crate::identity::PrincipalKey;
 use crate::policy::Usage;
+use crate::record::event::OperatorAction;
 
 /// The desk; cheap to clone.
 ///
@@ -24,6 +26,8 @@ use crate::policy::Usage;
 #[derive(Clone, Debug)]
 pub struct Desk {
     pub(super) ledger: Arc<Ledger>,
+    /// Who does what is done through this handle, where a person does it.
+    operator: Option<Operator>,
 }
 
 /// What one statement used.
@@ -35,14 +39,42 @@ pub struct Spend {
 }
 
 impl Desk {
-    /// Opens the store, and brings it to the present form.
+    /// Opens the store, and brings it to the present form. What happens is shown to the witness
+    /// before it is done.
     ///
     /// # Errors
     /// The file cannot be used.
-    pub async fn open(path: &Path) -> Result<Self, AccessError> {
+    pub async fn open(path: &Path, witness: Arc<dyn Witness>) -> Result<Self, AccessError> {
         Ok(Self {
-            ledger: Arc::new(Ledger::open(path).await?),
+            ledger: Arc::new(Ledger::open(path, witness).await?),
+            operator: None,
         })
+    }
+
+    /// The same desk for a person: the grants that they give, extend and end are recorded as theirs.
+    #[must_use]
+    pub fn operated_by(&self, operator: Operator) -> Self {
+        Self {
+            ledger: Arc::clone(&self.ledger),
+            operator: Some(operator),
+        }
+    }
+
+    /// Records what a person had the daemon do that changes nothing here, before they are told.
+    ///
+    /// # Errors
+    /// It could not be recorded: they are told that instead.
+    pub async fn record(&self, action: OperatorAction) -> Result<(), AccessError> {
+        let seen = self.ledger.witness.see(vec![witness::operated(action)]);
+        match seen.await {
+            Ok(_numbers) => Ok(()),
+            Err(source) => Err(AccessError::NotRecorded { source }),
+        }
+    }
+
+    /// Records what a person wanted and did not get.
+    pub fn note(&self, action: OperatorAction) {
+        self.ledger.witness.note(witness::operated(action));
     }
 
     /// Registers what counts the things that happen here.
@@ -243,7 +275,7 @@ impl Desk {
     /// Its duration is none, there are too many, or the store fails.
     pub async fn grant(&self, grant: NewGrant, now: Timestamp) -> Result<Grant, AccessError> {
         self.ledger
-            .write(move |store, done| {
+            .write_by(self.operator.clone(), move |store, done| {
                 Box::pin(async move { grants::give(store, &grant, now, done).await.map(Ok) })
             })
             .await
@@ -272,7 +304,7 @@ impl Desk {
     ) -> Result<Grant, AccessError> {
         let (id, by) = (id.clone(), by.to_owned());
         self.ledger
-            .write(move |store, done| {
+            .write_by(self.operator.clone(), move |store, done| {
                 Box::pin(async move { grants::revoke(store, &id, &by, now, done).await.map(Ok) })
             })
             .await
@@ -291,7 +323,7 @@ impl Desk {
     ) -> Result<Grant, AccessError> {
         let (id, person) = (id.clone(), person.to_owned());
         self.ledger
-            .write(move |store, done| {
+            .write_by(self.operator.clone(), move |store, done| {
                 Box::pin(async move {
                     let extended = grants::extend(store, &id, by, &person, now, done).await;
                     extended.map(Ok)

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::ask::AskId;
 use super::grant::GrantId;
+use crate::record::Unrecorded;
 use crate::store::StoreError;
 
 /// Why something is not done. The texts are for the person who asked.
@@ -13,6 +14,14 @@ pub enum AccessError {
     Store {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    #[error(
+        "it could not be recorded, so it was not done; the operator of this host finds the cause \
+             in Snowfence's log"
+    )]
+    NotRecorded {
+        #[source]
+        source: Unrecorded,
     },
     #[error("there is no ask `{0}`")]
     UnknownAsk(AskId),

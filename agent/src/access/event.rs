@@ -13,7 +13,7 @@ use super::{AccessError, id, redact};
 use crate::store::StoreError;
 
 /// What a receiver needs of a statement; the whole is at `snowfence asks`.
-const EVENT_STATEMENT_BYTES_MAX: usize = 8 * 1024;
+pub(super) const EVENT_STATEMENT_BYTES_MAX: usize = 8 * 1024;
 
 /// Something that happened to an ask or to a grant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::ask::{Ask, AskId, AskState, HeldStatement, NewAsk, Subject};
 use super::asks::{self, Done, NOTE_BYTES_MAX};
-use super::event::{Event, EventKind};
+use super::event::EventKind;
 use super::rows::{self, cut};
 use super::state::Step;
 use super::{AccessError, grants, id};
@@ -67,8 +67,8 @@ pub(super) async fn file(
         let by = vec![format!("break-glass by {}", new.asker.workload)];
         asks::approve(connection, &mut ask, by, now, done).await?;
     } else {
-        let event = Event::of_ask(EventKind::AskOpened, &ask, now)?;
-        done.tell(connection, event).await?;
+        done.tell_of_ask(connection, EventKind::AskOpened, (&ask, None), now)
+            .await?;
     }
     Ok(ask)
 }

@@ -18,7 +18,10 @@ use super::event::{Event, EventKind};
 use super::grants;
 use super::live::Live;
 use super::rows;
+use super::settle;
+use super::witness::{self, Operator, Witness};
 use crate::store::{Reader, Store, StoreError};
+use crate::telemetry::ErrorChain;
 
 /// What runs in a transaction. The outer error takes everything back; the inner one is an answer
 /// that is committed with the rest, as when a vote finds that the ask has expired.
@@ -29,6 +32,8 @@ pub(super) type Work<'c, T> =
 #[derive(Debug)]
 pub(super) struct Ledger {
     store: Store,
+    /// Sees everything before it is committed.
+    pub(super) witness: Arc<dyn Witness>,
     pub(super) live: Live,
     pub(super) books: Books,
     history: Mutex<History>,
@@ -47,9 +52,10 @@ struct History {
 }
 
 impl Ledger {
-    pub(super) async fn open(path: &Path) -> Result<Self, AccessError> {
+    pub(super) async fn open(path: &Path, witness: Arc<dyn Witness>) -> Result<Self, AccessError> {
         let ledger = Self {
             store: Store::open(path).await?,
+            witness,
             live: Live::default(),
             books: Books::default(),
             history: Mutex::default(),
@@ -63,6 +69,10 @@ impl Ledger {
             .replace(&grants::all_live(reader.connection()).await?);
         ledger.books.read(reader.connection()).await?;
         reader.give_back();
+        let mut turn = ledger.store.turn().await?;
+        settle::settle(turn.connection(), &*ledger.witness).await?;
+        turn.commit().await?;
+        drop(turn);
         Ok(ledger)
     }
 
@@ -78,7 +88,7 @@ impl Ledger {
         Ok(self.store.reader().await?)
     }
 
-    /// Runs `work` in a transaction that is durable when this returns.
+    /// Runs `work` in a transaction that is durable when this returns, as is what the witness saw.
     ///
     /// It runs to its end even when the caller goes away: a commit whose outcome nobody takes over
     /// would leave memory with a grant that the store has revoked.
@@ -87,15 +97,28 @@ impl Ledger {
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut SqliteConnection, &'c mut Done) -> Work<'c, T> + Send + 'static,
     {
+        self.write_by(None, work).await
+    }
+
+    /// Does the same for a person who does it.
+    pub(super) async fn write_by<T, F>(
+        self: &Arc<Self>,
+        operator: Option<Operator>,
+        work: F,
+    ) -> Result<T, AccessError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut SqliteConnection, &'c mut Done) -> Work<'c, T> + Send + 'static,
+    {
         let ledger = Arc::clone(self);
-        let running = tokio::spawn(async move { ledger.run(work).await });
+        let running = tokio::spawn(async move { ledger.run(operator, work).await });
         running.await.unwrap_or_else(|_ended| {
             self.live.doubt();
             Err(StoreError::Ended.into())
         })
     }
 
-    async fn run<T, F>(&self, work: F) -> Result<T, AccessError>
+    async fn run<T, F>(&self, operator: Option<Operator>, work: F) -> Result<T, AccessError>
     where
         F: for<'c> FnOnce(&'c mut SqliteConnection, &'c mut Done) -> Work<'c, T> + Send,
     {
@@ -109,16 +132,26 @@ impl Ledger {
         let mut done = Done::default();
         match work(turn.connection(), &mut done).await {
             Ok(answer) => {
+                let shown = self.show(turn.connection(), &done, operator.as_ref());
+                let seen = match shown.await {
+                    Ok(seen) => seen,
+                    Err(error) => {
+                        turn.abandon().await;
+                        return Err(error);
+                    }
+                };
                 if let Err(error) = turn.commit().await {
                     self.live.doubt();
                     self.tick();
                     // What a failed commit left open must not keep others from the file.
                     turn.abandon().await;
+                    let why = ErrorChain(&error).to_string();
+                    witness::take_back(&*self.witness, seen, why).await;
                     return Err(error.into());
                 }
                 self.live.apply(&done.grants);
                 self.books.committed(&done.reservations);
-                self.tell(&done.events);
+                self.tell(&done);
                 answer
             }
             Err(error) => {
@@ -126,6 +159,35 @@ impl Ledger {
                 Err(error)
             }
         }
+    }
+
+    /// Has the witness make durable what is about to be committed; the numbers of its frames.
+    async fn show(
+        &self,
+        connection: &mut SqliteConnection,
+        done: &Done,
+        operator: Option<&Operator>,
+    ) -> Result<Vec<u64>, AccessError> {
+        if done.sights.is_empty() {
+            return Ok(Vec::new());
+        }
+        let frames = witness::frames(&done.sights, operator, &*self.witness);
+        let (seen, error) = match self.witness.see(frames).await {
+            Ok(seen) => {
+                let last = seen.last().copied().unwrap_or_default();
+                match settle::committed_up_to(connection, last).await {
+                    Ok(()) => return Ok(seen),
+                    Err(error) => (seen, error),
+                }
+            }
+            Err(source) => {
+                let maybe = source.frames.clone();
+                (maybe, AccessError::NotRecorded { source })
+            }
+        };
+        let why = ErrorChain(&error).to_string();
+        witness::take_back(&*self.witness, seen, why).await;
+        Err(error)
     }
 
     /// Makes memory what the store says.
@@ -158,20 +220,20 @@ impl Ledger {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tell(&self, events: &[Event]) {
+    fn tell(&self, done: &Done) {
         let mut history = self.history();
-        history.events = history.events.saturating_add(events.len() as u64);
+        history.events = history.events.saturating_add(done.sights.len() as u64);
         drop(history);
-        for event in events {
+        for event in done.events() {
             let kind = event.kind.name();
             self.happened.with_label_values(&[kind]).inc();
             event.log();
         }
-        if !events.is_empty() {
+        if !done.sights.is_empty() {
             self.written
                 .send_modify(|count| *count = count.wrapping_add(1));
         }
-        if events.iter().any(|event| event.kind.alters_verdicts()) {
+        if done.events().any(|event| event.kind.alters_verdicts()) {
             self.tick();
         }
     }

@@ -9,8 +9,8 @@
 //! cannot answer is answered as if there were no grant and no approval.
 //!
 //! `state` says which steps there are, and is pure. `filing`, `asks`, `grants` and `spends` take them
-//! inside a transaction that `ledger` opens, commits, and only then lets memory (`live`, `budget`)
-//! follow. `sweep` does what time brings. Every step writes an [`Event`] into the outbox, from which
+//! inside a transaction that `ledger` opens, shows to the [`Witness`], commits, and only then lets memory
+//! (`live`, `budget`) follow: what the recording does not have on disk is not done. `sweep` does what time brings. Every step writes an [`Event`] into the outbox, from which
 //! [`notify`] tells people.
 #![forbid(unsafe_code)]
 
@@ -32,9 +32,11 @@ mod ledger;
 mod lists;
 mod live;
 mod rows;
+mod settle;
 mod spends;
 mod state;
 mod sweep;
+mod witness;
 
 pub use ask::{Ask, AskId, AskState, Asker, HeldStatement, NewAsk, Subject, Vote};
 pub use budget::Running;
@@ -42,6 +44,7 @@ pub use desk::{Desk, Spend};
 pub use error::AccessError;
 pub use event::{Event, EventKind};
 pub use grant::{Grant, GrantId, GrantState, NewGrant};
+pub use witness::{Hide, Operator, Recording, Seeing, Witness};
 
 #[cfg(test)]
 mod tests;

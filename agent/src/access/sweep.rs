@@ -73,7 +73,7 @@ impl Desk {
                     if purge {
                         forget(store, now).await?;
                     }
-                    Ok(Ok(done.events.clone()))
+                    Ok(Ok(done.events().cloned().collect()))
                 })
             })
             .await?;

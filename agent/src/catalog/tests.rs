@@ -13,7 +13,7 @@ fn name(text: &str) -> ObjectName {
 
 /// A session's id: only a registry makes them.
 fn sessions() -> [SessionId; 2] {
-    let registry = Registry::new(8, 1);
+    let registry = Registry::new(8, 1, Box::new(|_, _| {}));
     [(); 2].map(|()| {
         let new = NewSession {
             key: PrincipalKey::for_test("a"),

@@ -46,6 +46,7 @@ pub struct PolicySet {
     roles: Vec<String>,
     labels: Labels,
     version: String,
+    files: Vec<(String, blake3::Hash)>,
     dir: PathBuf,
     subsets: Mutex<HashMap<Bits, Subset>>,
     verdicts: Verdicts,
@@ -144,6 +145,7 @@ impl PolicySet {
             roles: draft.roles.into_iter().collect(),
             labels: draft.labels,
             version: version(&files),
+            files: digests(&files),
             dir: PathBuf::from(DEFAULT_DIR),
             subsets: Mutex::default(),
             verdicts: Verdicts::default(),
@@ -166,6 +168,7 @@ impl PolicySet {
         Ok(Self {
             labels,
             version: replaced,
+            files: with(self.files, name, text),
             // What was judged with other labels is not known of these.
             verdicts: Verdicts::default(),
             ..self
@@ -176,6 +179,12 @@ impl PolicySet {
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// The files that it was read from, `labels.toml` included, with the BLAKE3 of each, by name.
+    #[must_use]
+    pub fn files(&self) -> &[(String, blake3::Hash)] {
+        &self.files
     }
 
     /// Number of policies.
@@ -288,4 +297,23 @@ fn version(files: &[(&str, &str)]) -> String {
         hasher.update(part.as_bytes());
     }
     hasher.finalize().to_hex().to_string()
+}
+
+fn digests(files: &[(&str, &str)]) -> Vec<(String, blake3::Hash)> {
+    let files = files.iter();
+    files
+        .map(|(name, text)| ((*name).to_owned(), blake3::hash(text.as_bytes())))
+        .collect()
+}
+
+/// The files with this one in place of the labels that were there.
+fn with(
+    mut files: Vec<(String, blake3::Hash)>,
+    name: &str,
+    text: &str,
+) -> Vec<(String, blake3::Hash)> {
+    files.retain(|(known, _)| known != LABELS_FILE && known != name);
+    files.push((name.to_owned(), blake3::hash(text.as_bytes())));
+    files.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    files
 }

@@ -33,7 +33,7 @@ mod vocabulary;
 pub use evaluate::{Demand, Mode, Question, Usage, decide, evaluate};
 pub use load::{PolicySet, Rule, default_policy};
 pub use problem::{LoadError, Problem};
-pub use store::Store;
+pub use store::{Candidate, Store};
 pub use verdict::{Denial, Hold, Judgement, Limits, Permit, Terms, Verdict};
 
 #[cfg(test)]

@@ -22,6 +22,38 @@ pub struct Store {
     changes: watch::Sender<u64>,
 }
 
+/// Policies that are good and not in force.
+#[derive(Debug)]
+#[must_use]
+pub struct Candidate<'s> {
+    store: &'s Store,
+    policies: Arc<PolicySet>,
+}
+
+impl Candidate<'_> {
+    #[must_use]
+    pub fn policies(&self) -> &PolicySet {
+        &self.policies
+    }
+
+    /// Puts them in force: from here on everything is judged by them.
+    pub fn put_in_force(self) -> Arc<PolicySet> {
+        let store = self.store;
+        store.reload_failed.set(0);
+        *store.rejection() = None;
+        store.current.store(Arc::clone(&self.policies));
+        store
+            .changes
+            .send_modify(|loads| *loads = loads.wrapping_add(1));
+        self.policies
+    }
+
+    /// Leaves those in force that are, although these are good.
+    pub fn keep_out(self, why: String) {
+        self.store.reject(why);
+    }
+}
+
 impl Store {
     /// Loads the policies of a directory.
     ///
@@ -55,22 +87,26 @@ impl Store {
         self.current.load_full()
     }
 
-    /// Loads the directory again.
+    /// Loads the directory again. What it gives is not in force yet.
     ///
     /// # Errors
     /// When the policies are not all good; those in force then stay in force.
-    pub fn reload(&self) -> Result<Arc<PolicySet>, LoadError> {
-        let loaded = PolicySet::load(&self.dir);
-        self.reload_failed.set(i64::from(loaded.is_err()));
-        *self.rejection() = loaded
-            .as_ref()
-            .err()
-            .map(|error| ErrorChain(error).to_string());
-        let loaded = Arc::new(loaded?);
-        self.current.store(Arc::clone(&loaded));
-        self.changes
-            .send_modify(|loads| *loads = loads.wrapping_add(1));
-        Ok(loaded)
+    pub fn read_again(&self) -> Result<Candidate<'_>, LoadError> {
+        match PolicySet::load(&self.dir) {
+            Ok(policies) => Ok(Candidate {
+                store: self,
+                policies: Arc::new(policies),
+            }),
+            Err(error) => {
+                self.reject(ErrorChain(&error).to_string());
+                Err(error)
+            }
+        }
+    }
+
+    fn reject(&self, why: String) {
+        self.reload_failed.set(1);
+        *self.rejection() = Some(why);
     }
 
     /// Changes when other policies come into force; what was judged before is to be judged again.

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::login;
 use super::services::{Services, Session};
+use crate::record::event::Closing;
 use crate::shutdown::Shutdown;
 use crate::telemetry::ErrorChain;
 use crate::upstream::UpstreamError;
@@ -42,9 +43,13 @@ async fn keep_once(services: &Arc<Services>) {
     each(services, services.sessions.list(), renew).await;
 }
 
-/// Ends every session at Snowflake: when nobody uses them any more.
+/// Ends every session, at Snowflake too: when nobody uses them any more.
 pub async fn end_sessions(services: &Arc<Services>) {
-    let all = each(services, services.sessions.list(), log_out);
+    let all = each(
+        services,
+        services.sessions.close_all(Closing::Shutdown),
+        log_out,
+    );
     if tokio::time::timeout(LOGOUTS_TIMEOUT, all).await.is_err() {
         tracing::warn!("not every session was ended at snowflake in time");
     }
@@ -60,7 +65,7 @@ async fn renew(services: Arc<Services>, session: Arc<Session>) {
         Ok(_) => {}
         Err(UpstreamError::SessionLost { .. }) => {
             tracing::info!(session = %session.id, "session ended by snowflake");
-            login::close(&services, session.id).await;
+            login::close(&services, session.id, Closing::Lost).await;
         }
         Err(error) => {
             tracing::warn!(session = %session.id, error = %ErrorChain(&error), "not renewed");

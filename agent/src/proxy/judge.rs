@@ -22,6 +22,7 @@ use crate::access::AccessError;
 use crate::clock;
 use crate::identity::PrincipalKey;
 use crate::policy::{self, Demand, Judgement, PolicySet, Usage};
+use crate::record::event::Closing;
 use crate::session::SessionId;
 use crate::shutdown::Shutdown;
 use crate::snowflake::{Abort, Operation};
@@ -186,7 +187,7 @@ async fn each_session(services: &Arc<Services>) {
             message,
             "session closed: its login is no longer permitted"
         );
-        login::close(services, id).await;
+        login::close(services, id, Closing::Revoked).await;
     }
 }
 

@@ -1,15 +1,20 @@
 //! A login: the placeholder came in, the real credential goes out, tokens of ours come back.
 
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::caller::Newcomer;
 use super::connection::Connection;
 use super::refusal::{Reason, Refusal};
 use super::services::Services;
+use crate::clock;
 use crate::config::Credential;
 use crate::credential::Proof;
 use crate::mask::{self, Masked};
-use crate::record::Recorded;
+use crate::record::event::{Closing, SessionOpened};
+use crate::record::{self, Event, Recorded, What};
 use crate::session::{self, NewSession, OpenError, SessionId, Tokens};
 use crate::snowflake::Operation;
 use crate::snowflake::login::{ClientTokens, LoginAnswer, client_answer};
@@ -20,7 +25,7 @@ use crate::upstream::Target;
 
 pub(super) async fn perform(
     connection: &Connection,
-    services: &Services,
+    services: &Arc<Services>,
     newcomer: Newcomer,
     recorded: Recorded,
 ) -> Result<(SessionId, Masked), Refusal> {
@@ -43,7 +48,8 @@ pub(super) async fn perform(
         return Err(Refusal::new(Reason::Bug, "only a login opens a session"));
     };
     let client = login.client_app_id.clone();
-    let tag = services.query_tag(connection, None, recorded.entry(), None);
+    let entry = recorded.entry();
+    let tag = services.query_tag(connection, None, entry, None);
     let (upstream, answer) = services
         .upstream
         .login(recorded, &target, &credential, &proof, &tag)
@@ -68,6 +74,16 @@ pub(super) async fn perform(
             return Err(no_room(error));
         }
     };
+    let opened = SessionOpened {
+        session: session.id.to_string(),
+        account: session.account.clone(),
+        credential: session.credential.clone(),
+        client: session.client.clone(),
+        snowflake_session: session.snowflake_id,
+        login: entry,
+        caller: record::Caller::from(&connection.principal),
+    };
+    admit(services, session.id, opened).await?;
     tracing::info!(
         session = %session.id,
         workload = connection.principal.workload.name,
@@ -76,6 +92,50 @@ pub(super) async fn perform(
         "session opened"
     );
     Ok((session.id, told(&answer, &tokens)))
+}
+
+/// Makes the beginning of a session durable before anyone gets its tokens; a session of which that
+/// cannot be recorded is ended again on both sides.
+///
+/// It goes on when its caller goes away: nobody has the tokens then, and the end is recorded too.
+async fn admit(
+    services: &Arc<Services>,
+    id: SessionId,
+    opened: SessionOpened,
+) -> Result<(), Refusal> {
+    let (told, answer) = oneshot::channel();
+    let keeper = Arc::clone(services);
+    tokio::spawn(async move {
+        let event = Event {
+            time: clock::now(),
+            what: What::SessionOpened(Box::new(opened)),
+        };
+        let services = keeper;
+        let admitted = match services.recorder.event(&event).await {
+            Ok(_number) if services.sessions.recorded(id, Closing::Shutdown) => Ok(()),
+            Ok(_number) => Err(Refusal::new(
+                Reason::UpstreamSessionLost,
+                "the session was closed at once, because Snowfence stops; log in again",
+            )),
+            Err(error) => {
+                tracing::error!(error = %ErrorChain(&error), "session not recorded");
+                close(&services, id, Closing::Lost).await;
+                Err(not_recorded())
+            }
+        };
+        if told.send(admitted).is_err() {
+            close(&services, id, Closing::Expired).await;
+        }
+    });
+    answer.await.unwrap_or_else(|_ended| Err(not_recorded()))
+}
+
+fn not_recorded() -> Refusal {
+    Refusal::new(
+        Reason::RecorderFailed,
+        "the session could not be recorded, so it was closed again; tell the operator of this host, \
+         and try again later",
+    )
 }
 
 /// What a credential proves itself with.
@@ -141,8 +201,8 @@ fn no_room(error: OpenError) -> Refusal {
 }
 
 /// Ends a session on both sides.
-pub(super) async fn close(services: &Services, id: SessionId) {
-    if let Some(session) = services.sessions.close(id) {
+pub(super) async fn close(services: &Services, id: SessionId, closing: Closing) {
+    if let Some(session) = services.sessions.close(id, closing) {
         services.forget(id);
         services.upstream.logout(&session.upstream).await;
     }

@@ -14,6 +14,7 @@ use super::services::{Services, Session};
 use super::{api, chunk, login, masking};
 use crate::mask::{self, Admitted, MaskError, Masked};
 use crate::record::Recorded;
+use crate::record::event::Closing;
 use crate::session::{Place, Terms};
 use crate::snowflake::chunk::Capability;
 use crate::snowflake::login::ClientTokens;
@@ -54,7 +55,7 @@ pub(super) async fn perform(
         Operation::Telemetry => Ok(mask::ours(error::done())),
         Operation::Renew => renewed(services, &session),
         Operation::Close => {
-            login::close(services, session.id).await;
+            login::close(services, session.id, Closing::Logout).await;
             Ok(mask::ours(error::done()))
         }
         Operation::Query(_)

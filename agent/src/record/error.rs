@@ -73,3 +73,12 @@ pub enum RecordError {
     #[error("the recorder has stopped")]
     Stopped,
 }
+
+/// Why events may not be durable.
+#[derive(Debug, thiserror::Error)]
+#[error("the events cannot be recorded")]
+pub struct Unrecorded {
+    pub source: RecordError,
+    /// The numbers of those that may be on disk all the same.
+    pub frames: Vec<u64>,
+}

@@ -24,6 +24,7 @@ pub enum What {
     Grant(Box<Access>),
     Policy(PolicyLoaded),
     Operator(OperatorAction),
+    NotCommitted(NotCommitted),
 }
 
 impl What {
@@ -38,6 +39,7 @@ impl What {
             Self::Grant(_) => Kind::Grant,
             Self::Policy(_) => Kind::Policy,
             Self::Operator(_) => Kind::Operator,
+            Self::NotCommitted(_) => Kind::Gap,
         }
     }
 }
@@ -74,6 +76,8 @@ pub enum Closing {
     Expired,
     /// Policies or grants no longer allow it.
     Revoked,
+    /// Snowflake ended its half.
+    Lost,
     /// The daemon stopped in order.
     Shutdown,
     /// The daemon ended without a word, and this was found at its next start.
@@ -91,6 +95,11 @@ pub struct Access {
     pub vote: Option<serde_json::Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grant: Option<serde_json::Value>,
+    /// The person who did it at the access socket without a vote.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operator: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uid: Option<u32>,
 }
 
 /// Policies were loaded, or were not.
@@ -131,4 +140,35 @@ pub struct OperatorAction {
     pub outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+}
+
+/// Events that were recorded, as they must be before they happen, did not happen.
+#[derive(Clone, Debug, Serialize)]
+pub struct NotCommitted {
+    reason: &'static str,
+    detail: NotCommittedDetail,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct NotCommittedDetail {
+    /// Their numbers.
+    frames: Vec<u64>,
+    /// Why.
+    error: String,
+}
+
+impl NotCommitted {
+    #[must_use]
+    pub const fn new(frames: Vec<u64>, error: String) -> Self {
+        Self {
+            reason: "not_committed",
+            detail: NotCommittedDetail { frames, error },
+        }
+    }
+
+    /// The numbers of the events that did not happen.
+    #[must_use]
+    pub fn frames(&self) -> &[u64] {
+        &self.detail.frames
+    }
 }

@@ -57,7 +57,7 @@ mod writer;
 
 pub use about::{Caller, Decided};
 pub use entry::{Ending, Entry, Masked, Opening, Outcome};
-pub use error::RecordError;
+pub use error::{RecordError, Unrecorded};
 pub use event::{Event, What};
 pub use head::Head;
 pub use metrics::Metrics;

@@ -9,10 +9,10 @@
 //! | ended | `outcome reason query_id rows bytes masked unmasked unmasked_by duration_us stages error table` |
 //! | opened | `session account credential client snowflake_session login caller` |
 //! | closed | `session reason` |
-//! | ask, vote, grant | `event ask vote grant` |
+//! | ask, vote, grant | `event ask vote grant operator uid` |
 //! | policy | `outcome policy_version files message` |
 //! | operator | `action operator uid object outcome message` |
-//! | gap | `reason` and what belongs to it, see [`Told::detail`] |
+//! | gap | `reason` and what belongs to it, see [`Told::detail`]; of `not_committed`: the numbers of the `frames` that tell of what did not happen, and the `error` |
 //! | carried | `sessions` |
 //! | archived | `segment file bytes sha256` |
 //! | pruned | `first last message` |

@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use super::checkpoint::HostId;
 use super::commit::{Setup, Writer};
 use super::entry::{Entry, Opening};
-use super::error::RecordError;
+use super::error::{RecordError, Unrecorded};
 use super::event::{Event, What};
 use super::files::{Files, Storage};
 use super::format::{Packing, file_name};
@@ -154,6 +154,37 @@ impl Recorder {
         Ok(number)
     }
 
+    /// Records events in their order; returns their numbers once all of them are durable.
+    ///
+    /// # Errors
+    /// When they may not be: none of what they tell of may take effect. Some may be on disk all the
+    /// same, and the error has their numbers.
+    pub async fn events(&self, events: &[Event]) -> Result<Vec<u64>, Unrecorded> {
+        let none = |source| Unrecorded {
+            source,
+            frames: Vec::new(),
+        };
+        let room = u32::try_from(events.len()).map_err(|_many| none(RecordError::Full))?;
+        let slots = Arc::clone(&self.shared.entries).try_acquire_many_owned(room);
+        let mut slots = slots.map_err(|_full| none(RecordError::Full))?;
+        let drafts: Result<Vec<_>, _> = events.iter().map(|it| self.event_draft(it)).collect();
+        let (mut frames, mut writing) = (Vec::new(), Vec::new());
+        for (number, draft) in drafts.map_err(none)? {
+            match self.queue(draft, true, slots.split(1)).await {
+                Ok(written) => writing.push(written),
+                Err(source) => return Err(Unrecorded { source, frames }),
+            }
+            frames.push(number);
+        }
+        for written in writing {
+            let written = written.await.or(Err(RecordError::Stopped));
+            if let Err(source) = written.flatten() {
+                return Err(Unrecorded { source, frames });
+            }
+        }
+        Ok(frames)
+    }
+
     /// Records, without waiting, an event that nothing can stop any more. What cannot be recorded is
     /// counted as lost.
     pub fn event_detached(&self, event: &Event) {
@@ -168,7 +199,18 @@ impl Recorder {
     }
 
     fn event_draft(&self, event: &Event) -> Result<(u64, Draft), RecordError> {
-        let number = self.shared.state.next_entry.fetch_add(1, Ordering::Relaxed);
+        let next = &self.shared.state.next_entry;
+        let number = match event.what {
+            // The number of a gap is that of what comes next.
+            What::NotCommitted(_) => next.load(Ordering::Relaxed),
+            What::SessionOpened(_)
+            | What::SessionClosed(_)
+            | What::Ask(_)
+            | What::Vote(_)
+            | What::Grant(_)
+            | What::Policy(_)
+            | What::Operator(_) => next.fetch_add(1, Ordering::Relaxed),
+        };
         let payload = serde_json::to_vec(&event.what);
         let payload = payload.map_err(|source| RecordError::Encode { source })?;
         let draft = Draft::new(event.what.kind(), number, event.time, &payload)?;
@@ -210,6 +252,17 @@ impl Recorder {
         durable: bool,
         entry: Option<OwnedSemaphorePermit>,
     ) -> Result<(), RecordError> {
+        let outcome = self.queue(draft, durable, entry).await?;
+        outcome.await.or(Err(RecordError::Stopped))?
+    }
+
+    /// Queues a frame as soon as there is room for its bytes.
+    async fn queue(
+        &self,
+        draft: Draft,
+        durable: bool,
+        entry: Option<OwnedSemaphorePermit>,
+    ) -> Result<oneshot::Receiver<Result<(), RecordError>>, RecordError> {
         let room = u32::try_from(draft.len()).or(Err(RecordError::Large))?;
         let bytes = Arc::clone(&self.shared.bytes)
             .acquire_many_owned(room)
@@ -226,7 +279,7 @@ impl Recorder {
             done: Some(done),
             _slots: slots,
         })?;
-        outcome.await.or(Err(RecordError::Stopped))?
+        Ok(outcome)
     }
 
     /// Queues a frame without waiting; refuses when there is no room for its bytes.
@@ -269,7 +322,12 @@ fn session(what: &What) -> Option<String> {
     match what {
         What::SessionOpened(opened) => Some(opened.session.clone()),
         What::SessionClosed(closed) => Some(closed.session.clone()),
-        What::Ask(_) | What::Vote(_) | What::Grant(_) | What::Policy(_) | What::Operator(_) => None,
+        What::Ask(_)
+        | What::Vote(_)
+        | What::Grant(_)
+        | What::Policy(_)
+        | What::Operator(_)
+        | What::NotCommitted(_) => None,
     }
 }
 

@@ -214,7 +214,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_chunk_needs_both_halves_and_its_owner() {
         let now = Instant::now();
-        let registry = Registry::new(4, 1);
+        let registry = Registry::new(4, 1, Box::new(|_, _| {}));
         let new = NewSession {
             key: key("a"),
             account: String::new(),

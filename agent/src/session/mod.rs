@@ -24,7 +24,7 @@ pub use chunks::{CapabilityTokens, ChunkLink, Chunks, Shape};
 pub use copies::Copies;
 pub use holds::{Cancelled, Held, Holds, HoldsFull, NewHold, Told};
 pub use names::at_login;
-pub use registry::{NewSession, OpenError, Registry, Session, SessionId, TokenError, Tokens};
+pub use registry::{Ends, NewSession, OpenError, Registry, Session, SessionId, TokenError, Tokens};
 pub use requests::{Admission, Requests, statement_digest};
 pub use results::{Judged, Owned, Place, Results, Terms};
 pub use running::{Running, RunningFull, Statement, lost};

@@ -238,7 +238,11 @@ mod tests {
             state: SessionState::default(),
         };
         let now = tokio::time::Instant::now();
-        Registry::new(10, 1).open(new, now).unwrap().0.id
+        Registry::new(10, 1, Box::new(|_, _| {}))
+            .open(new, now)
+            .unwrap()
+            .0
+            .id
     }
 
     fn request(number: usize) -> RequestId {

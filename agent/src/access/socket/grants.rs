@@ -79,7 +79,7 @@ impl Counter {
             ask: None,
             granted_by: vec![person.name.clone()],
         };
-        let grant = self.desk.grant(new, clock::now()).await?;
+        let grant = self.desk_of(person).grant(new, clock::now()).await?;
         tracing::info!(
             target: "access-desk",
             grant = %grant.id,
@@ -101,18 +101,21 @@ impl Counter {
         if let Some(reason) = &reason {
             checks::text("reason", reason)?;
         }
-        let by = match caller {
+        let (by, desk) = match caller {
             Caller::Agent(principal) => {
                 self.expect_own(principal, id).await?;
-                "its holder".to_owned()
+                ("its holder".to_owned(), self.desk.clone())
             }
-            Caller::Person(speaker) => self.operates(speaker)?.name.clone(),
+            Caller::Person(speaker) => {
+                let person = self.operates(speaker)?;
+                (person.name.clone(), self.desk_of(person))
+            }
         };
         let by = match reason {
             Some(reason) => format!("{by}: {reason}"),
             None => by,
         };
-        let grant = self.desk.revoke(id, &by, clock::now()).await?;
+        let grant = desk.revoke(id, &by, clock::now()).await?;
         tracing::info!(target: "access-desk", grant = %id, caller = %caller, "revoked");
         Ok(grant)
     }
@@ -128,7 +131,8 @@ impl Counter {
             caller.person("an agent extends no grant; it asks again with `snowfence ask`")?;
         let person = self.operates(speaker)?;
         let by = checks::duration(by.as_secs(), LONGEST)?;
-        let grant = self.desk.extend(id, by, &person.name, clock::now()).await?;
+        let desk = self.desk_of(person);
+        let grant = desk.extend(id, by, &person.name, clock::now()).await?;
         tracing::info!(
             target: "access-desk",
             grant = %id,

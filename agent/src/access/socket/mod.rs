@@ -34,6 +34,7 @@ mod labels;
 mod limits;
 mod people;
 mod refused;
+mod remembered;
 mod routes;
 mod serve;
 mod shapes;

@@ -84,6 +84,14 @@ impl From<AccessError> for Refused {
                 );
                 (StatusCode::SERVICE_UNAVAILABLE, "failed")
             }
+            AccessError::NotRecorded { .. } => {
+                tracing::error!(
+                    target: "access-desk",
+                    error = %ErrorChain(&error),
+                    "the recorder failed"
+                );
+                (StatusCode::SERVICE_UNAVAILABLE, "not_recorded")
+            }
             AccessError::UnknownAsk(_) => (StatusCode::NOT_FOUND, "unknown_ask"),
             AccessError::UnknownGrant(_) => (StatusCode::NOT_FOUND, "unknown_grant"),
             AccessError::Closed { .. } => (StatusCode::CONFLICT, "closed"),

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use super::Counter;
 use super::caller::{Caller, CallerError};
 use super::refused::Refused;
-use super::shapes::{Failure, Me, NewExtension, NewRevocation};
+use super::shapes::{Failure, Me, NewExtension, NewLabels, NewRevocation, NewRoleGrant};
 use crate::access::{AskId, GrantId};
 use crate::identity::Peer;
 use crate::telemetry::ErrorChain;
@@ -84,32 +84,48 @@ async fn route(
             ok(&counter.show_ask(caller, &ask_id(id)?, wait).await?)
         }
         (&Method::POST, ["v1", "asks", id, "votes"]) => {
-            let vote = read(body).await?;
-            ok(&counter.vote(caller, &ask_id(id)?, vote).await?)
+            let (id, vote) = (ask_id(id)?, read(body).await?);
+            let voted = counter.vote(caller, &id, vote).await;
+            ok(&counter.refusing(caller, "vote", &id.0, voted)?)
         }
         (&Method::POST, ["v1", "asks", id, "withdraw"]) => {
             ok(&counter.withdraw(caller, &ask_id(id)?).await?)
         }
         (&Method::GET, ["v1", "grants"]) => ok(&counter.list_grants(caller, query.only).await?),
         (&Method::POST, ["v1", "grants"]) => {
-            let granted = counter.give_grant(caller, read(body).await?).await?;
+            let new: NewRoleGrant = read(body).await?;
+            let object = format!("{} to {}", new.role, new.workload);
+            let granted = counter.give_grant(caller, new).await;
+            let granted = counter.refusing(caller, "grant", &object, granted)?;
             respond(StatusCode::CREATED, &granted)
         }
         (&Method::POST, ["v1", "grants", id, "revoke"]) => {
             let NewRevocation { reason } = read(body).await?;
-            ok(&counter.revoke_grant(caller, &grant_id(id)?, reason).await?)
+            let id = grant_id(id)?;
+            let revoked = counter.revoke_grant(caller, &id, reason).await;
+            ok(&counter.refusing(caller, "revoke", &id.0, revoked)?)
         }
         (&Method::POST, ["v1", "grants", id, "extend"]) => {
             let NewExtension { by_seconds } = read(body).await?;
-            let by = Duration::from_secs(by_seconds);
-            ok(&counter.extend_grant(caller, &grant_id(id)?, by).await?)
+            let (id, by) = (grant_id(id)?, Duration::from_secs(by_seconds));
+            let extended = counter.extend_grant(caller, &id, by).await;
+            ok(&counter.refusing(caller, "extend", &id.0, extended)?)
         }
         (&Method::POST, ["v1", "labels", "import"]) => {
-            ok(&counter.import_labels(caller, read(body).await?).await?)
+            let new: NewLabels = read(body).await?;
+            let account = new.account.clone();
+            let imported = counter.import_labels(caller, new).await;
+            let imported = counter.refusing(caller, IMPORT, &account, imported)?;
+            // The one thing here that leaves no grant and no vote behind.
+            counter.done(caller, IMPORT, &account).await?;
+            ok(&imported)
         }
         _ => Err(Refused::no_such_route()),
     }
 }
+
+/// The name of an import of labels in the recording.
+const IMPORT: &str = "labels import";
 
 /// What a query can say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

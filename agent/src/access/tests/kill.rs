@@ -149,7 +149,7 @@ fn hear(said: &mut Said, line: &[u8]) -> bool {
 
 /// Opens the store as the next daemon does, and holds it against what was said.
 async fn check(path: &Path, said: &Said) {
-    let desk = Desk::open(path).await.unwrap();
+    let desk = Desk::open(path, Arc::new(Blind)).await.unwrap();
     let asks = desk.asks(false).await.unwrap();
     let asks: HashMap<&str, &Ask> = asks.iter().map(|ask| (ask.id.0.as_str(), ask)).collect();
     for ask in asks.values() {
@@ -254,7 +254,7 @@ async fn check_outbox(desk: &Desk, said: &Said) {
 #[ignore = "the process that is killed; its parent starts it"]
 async fn child() {
     let path = std::env::var_os(PLACE).expect("the parent names the store");
-    let desk = Desk::open(Path::new(&path)).await.unwrap();
+    let desk = Desk::open(Path::new(&path), Arc::new(Blind)).await.unwrap();
     let known: Vec<AskId> = desk
         .asks(false)
         .await

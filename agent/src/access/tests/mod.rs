@@ -5,12 +5,15 @@ mod budgets;
 mod faults;
 mod grants;
 mod kill;
+mod witnessed;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::witness::Blind;
 use super::*;
 use crate::identity::PrincipalKey;
 use crate::policy::Terms;
@@ -25,7 +28,9 @@ pub(crate) struct Place {
 impl Place {
     pub(crate) async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let desk = Desk::open(&dir.path().join("access.db")).await.unwrap();
+        let desk = Desk::open(&dir.path().join("access.db"), Arc::new(Blind))
+            .await
+            .unwrap();
         Self { dir, desk }
     }
 
@@ -37,7 +42,7 @@ impl Place {
         // What a caller that went away had begun is still being ended, and has the lock meanwhile.
         let opening = async {
             loop {
-                match Desk::open(&path).await {
+                match Desk::open(&path, Arc::new(Blind)).await {
                     Err(AccessError::Store { source })
                         if matches!(source.downcast_ref(), Some(StoreError::InUse { .. })) =>
                     {

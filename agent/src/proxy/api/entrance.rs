@@ -14,6 +14,7 @@ use super::super::services::{Services, Session};
 use super::super::{hold, login, running};
 use crate::identity::PrincipalKey;
 use crate::policy::{self, Verdict};
+use crate::record::event::Closing;
 use crate::session::SessionId;
 use crate::snowflake::{Login, Operation};
 
@@ -105,7 +106,7 @@ pub(super) async fn session(
             }
             return Ok(session);
         }
-        login::close(services, session.id).await;
+        login::close(services, session.id, Closing::Lost).await;
     }
     *slot = None;
     let session = log_in(connection, services, newcomer, role).await?;

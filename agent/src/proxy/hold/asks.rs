@@ -31,6 +31,7 @@ impl Case {
                 Refusal::new(Reason::LimitReached, error.to_string())
             }
             AccessError::Store { .. }
+            | AccessError::NotRecorded { .. }
             | AccessError::UnknownAsk(_)
             | AccessError::UnknownGrant(_)
             | AccessError::Closed { .. }

@@ -11,7 +11,7 @@ use crate::sql::SessionState;
 type Answers = Holds<&'static str, &'static str>;
 
 fn session(number: usize) -> SessionId {
-    let registry = Registry::new(1000, 1);
+    let registry = Registry::new(1000, 1, Box::new(|_, _| {}));
     let mut id = None;
     for _ in 0..=number {
         let new = NewSession {

@@ -12,6 +12,7 @@ use super::requests::Requests;
 use super::state::State;
 use super::token::{Token, TokenDigest};
 use crate::identity::PrincipalKey;
+use crate::record::event::Closing;
 use crate::sql::SessionState;
 
 /// Snowflake's own validity of a session token.
@@ -122,6 +123,8 @@ pub enum OpenError {
 
 struct Held<U> {
     session: Arc<Session<U>>,
+    /// That it was opened is in the recording, so its end has to be too.
+    is_recorded: bool,
     tokens: Grants,
     masters: Grants,
 }
@@ -164,9 +167,13 @@ impl Grants {
     }
 }
 
+/// Is told of the end of every session whose beginning is recorded, once.
+pub type Ends = Box<dyn Fn(SessionId, Closing) + Send + Sync>;
+
 /// Every open session.
 pub struct Registry<U> {
     sessions_max: usize,
+    ends: Ends,
     random: SystemRandom,
     inner: Mutex<Inner<U>>,
 }
@@ -184,9 +191,10 @@ impl<U> Registry<U> {
     /// `first` is the number of the first session. Every session takes a number of the recording for
     /// its login, so numbers that begin where the recording's do are never given twice.
     #[must_use]
-    pub fn new(sessions_max: usize, first: u64) -> Self {
+    pub fn new(sessions_max: usize, first: u64, ends: Ends) -> Self {
         Self {
             sessions_max,
+            ends,
             random: SystemRandom::new(),
             inner: Mutex::new(Inner {
                 next: first,
@@ -232,7 +240,7 @@ impl<U> Registry<U> {
         Ok(())
     }
 
-    /// Opens a session and makes its tokens.
+    /// Opens a session and makes its tokens, which nobody gets before [`Registry::recorded`].
     ///
     /// # Errors
     /// There is no room, or no randomness.
@@ -263,6 +271,7 @@ impl<U> Registry<U> {
             id,
             Held {
                 session: Arc::clone(&session),
+                is_recorded: false,
                 tokens: Grants::new(tokens.session.digest(), now + SESSION_VALIDITY),
                 masters: Grants::new(tokens.master.digest(), now + MASTER_VALIDITY),
             },
@@ -339,10 +348,45 @@ impl<U> Registry<U> {
         Ok(tokens)
     }
 
+    /// Notes that the beginning of a session is in the recording. False if it was closed meanwhile,
+    /// by `closing` for all that is known: that is then told, too.
+    #[must_use]
+    pub fn recorded(&self, id: SessionId, closing: Closing) -> bool {
+        let is_open = match self.lock().held.get_mut(&id) {
+            Some(held) => {
+                held.is_recorded = true;
+                true
+            }
+            None => false,
+        };
+        if !is_open {
+            (self.ends)(id, closing);
+        }
+        is_open
+    }
+
     /// Closes a session; its tokens open nothing from here on.
     #[must_use]
-    pub fn close(&self, id: SessionId) -> Option<Arc<Session<U>>> {
-        self.lock().remove(id)
+    pub fn close(&self, id: SessionId, closing: Closing) -> Option<Arc<Session<U>>> {
+        let held = self.lock().remove(id);
+        held.map(|held| self.ended(held, closing))
+    }
+
+    /// Closes every session.
+    #[must_use]
+    pub fn close_all(&self, closing: Closing) -> Vec<Arc<Session<U>>> {
+        let open: Vec<SessionId> = self.lock().held.keys().copied().collect();
+        open.into_iter()
+            .filter_map(|id| self.close(id, closing))
+            .collect()
+    }
+
+    /// The one way out of the registry.
+    fn ended(&self, held: Held<U>, closing: Closing) -> Arc<Session<U>> {
+        if held.is_recorded {
+            (self.ends)(held.session.id, closing);
+        }
+        held.session
     }
 
     /// Closes every session whose last master token has expired. A client must renew within the hour
@@ -356,9 +400,14 @@ impl<U> Registry<U> {
             .filter(|(_, held)| held.masters.end().is_none_or(|end| end <= now))
             .map(|(id, _)| *id)
             .collect();
-        expired
+        let expired: Vec<Held<U>> = expired
             .into_iter()
             .filter_map(|id| inner.remove(id))
+            .collect();
+        drop(inner);
+        expired
+            .into_iter()
+            .map(|held| self.ended(held, Closing::Expired))
             .collect()
     }
 
@@ -402,7 +451,7 @@ impl<U> Inner<U> {
         }
     }
 
-    fn remove(&mut self, id: SessionId) -> Option<Arc<Session<U>>> {
+    fn remove(&mut self, id: SessionId) -> Option<Held<U>> {
         let held = self.held.remove(&id)?;
         for (digest, _) in &held.tokens.0 {
             self.by_token.remove(digest);
@@ -410,7 +459,7 @@ impl<U> Inner<U> {
         for (digest, _) in &held.masters.0 {
             self.by_master.remove(digest);
         }
-        Some(held.session)
+        Some(held)
     }
 }
 

@@ -20,7 +20,7 @@ fn new(workload: &str) -> NewSession<()> {
 
 #[tokio::test(start_paused = true)]
 async fn a_token_opens_its_session_for_its_principal_only() {
-    let registry = Registry::new(8, 1);
+    let registry = Registry::new(8, 1, Box::new(|_, _| {}));
     let now = Instant::now();
     let (session, tokens) = registry.open(new("a"), now).unwrap();
     let found = registry
@@ -41,7 +41,7 @@ async fn a_token_opens_its_session_for_its_principal_only() {
 
 #[tokio::test(start_paused = true)]
 async fn renewal_replaces_tokens_and_leaves_the_old_one_a_moment() {
-    let registry = Registry::new(8, 1);
+    let registry = Registry::new(8, 1, Box::new(|_, _| {}));
     let now = Instant::now();
     let (session, old) = registry.open(new("a"), now).unwrap();
     let late = now + SESSION_VALIDITY;
@@ -61,7 +61,7 @@ async fn renewal_replaces_tokens_and_leaves_the_old_one_a_moment() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_lost_the_answer_to_its_renewal_can_renew_again() {
-    let registry = Registry::new(8, 1);
+    let registry = Registry::new(8, 1, Box::new(|_, _| {}));
     let now = Instant::now();
     let (session, old) = registry.open(new("a"), now).unwrap();
     registry.renew(session.id, now).unwrap();
@@ -78,7 +78,7 @@ async fn a_client_that_lost_the_answer_to_its_renewal_can_renew_again() {
 
 #[tokio::test(start_paused = true)]
 async fn renewing_without_end_keeps_a_few_tokens() {
-    let registry = Registry::new(8, 1);
+    let registry = Registry::new(8, 1, Box::new(|_, _| {}));
     let now = Instant::now();
     let (session, first) = registry.open(new("a"), now).unwrap();
     for _ in 0..TOKENS_MAX {
@@ -93,13 +93,48 @@ async fn renewing_without_end_keeps_a_few_tokens() {
     );
 }
 
+/// Every way out of the registry, and what is told of it.
+#[tokio::test(start_paused = true)]
+async fn of_every_session_whose_beginning_is_recorded_the_end_is_told_once() {
+    let told: Arc<Mutex<Vec<(String, Closing)>>> = Arc::default();
+    let list = Arc::clone(&told);
+    let ends: Ends = Box::new(move |id, closing| {
+        list.lock().unwrap().push((id.to_string(), closing));
+    });
+    let registry = Registry::new(100, 1, ends);
+    let now = Instant::now();
+    let open = |later| registry.open(new("a"), later).unwrap().0.id;
+    let take = || std::mem::take(&mut *told.lock().unwrap());
+
+    let (logout, unrecorded) = (open(now), open(now));
+    assert!(registry.recorded(logout, Closing::Shutdown));
+    assert!(registry.close(logout, Closing::Logout).is_some());
+    assert!(registry.close(logout, Closing::Revoked).is_none());
+    assert_eq!(take(), [("s1".to_owned(), Closing::Logout)]);
+    // Nobody knows of its beginning, unless that is recorded only after it was closed.
+    assert!(registry.close(unrecorded, Closing::Lost).is_some());
+    assert_eq!(take(), []);
+    assert!(!registry.recorded(unrecorded, Closing::Shutdown));
+    assert_eq!(take(), [("s2".to_owned(), Closing::Shutdown)]);
+
+    let silent = open(now);
+    assert!(registry.recorded(silent, Closing::Shutdown));
+    let late = open(now + MASTER_VALIDITY / 2);
+    assert!(registry.recorded(late, Closing::Shutdown));
+    assert_eq!(registry.sweep(now + MASTER_VALIDITY).len(), 1);
+    assert_eq!(take(), [("s3".to_owned(), Closing::Expired)]);
+    assert_eq!(registry.close_all(Closing::Shutdown).len(), 1);
+    assert_eq!(take(), [("s4".to_owned(), Closing::Shutdown)]);
+    assert!(registry.is_empty());
+}
+
 #[tokio::test(start_paused = true)]
 async fn closing_and_sweeping_leave_nothing_behind() {
-    let registry = Registry::new(8, 1);
+    let registry = Registry::new(8, 1, Box::new(|_, _| {}));
     let now = Instant::now();
     let (session, tokens) = registry.open(new("a"), now).unwrap();
     assert!(registry.sweep(now).is_empty());
-    assert!(registry.close(session.id).is_some());
+    assert!(registry.close(session.id, Closing::Logout).is_some());
     let gone = registry.by_session_token(tokens.session.as_str(), &key("a"), now);
     assert_eq!(gone.unwrap_err(), TokenError::Unknown);
     registry.open(new("a"), now).unwrap();
@@ -110,7 +145,7 @@ async fn closing_and_sweeping_leave_nothing_behind() {
 
 #[tokio::test(start_paused = true)]
 async fn one_principal_cannot_take_every_session() {
-    let registry = Registry::new(4, 1);
+    let registry = Registry::new(4, 1, Box::new(|_, _| {}));
     let now = Instant::now();
     registry.open(new("a"), now).unwrap();
     assert_eq!(

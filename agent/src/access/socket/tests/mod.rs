@@ -6,6 +6,7 @@
 
 mod decisions;
 mod labels;
+mod remembered;
 mod sides;
 
 use std::os::unix::fs::PermissionsExt as _;
@@ -19,10 +20,11 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{Counter, Reading, TagsWanted, bind};
-use crate::access::Desk;
+use crate::access::{Desk, Recording};
 use crate::config;
 use crate::mask::labels::import::{Place, Reference, Tags};
 use crate::policy::PolicySet;
+use crate::record::Recorder;
 use crate::shutdown::{self, Trigger};
 
 /// Runs the workload `etl`.
@@ -104,7 +106,7 @@ struct Bench {
     desk: Desk,
     /// Dropped, the sockets end.
     _trigger: Trigger,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Bench {
@@ -122,8 +124,14 @@ impl Bench {
         let (inside, outside) = (dir.path().join("inside"), dir.path().join("outside"));
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let (trigger, shutdown) = shutdown::channel();
+        let recorder = Recorder::open(&config::Record::for_test(dir.path())).unwrap();
+        let witness = Arc::new(Recording::new(
+            recorder,
+            &dir.path().join("record"),
+            Arc::new(str::to_owned),
+        ));
         let desk = runtime
-            .block_on(Desk::open(&dir.path().join("access.db")))
+            .block_on(Desk::open(&dir.path().join("access.db"), witness))
             .unwrap();
         let text = |_: &std::path::Path| Ok(CONFIG.to_owned());
         let config = config::load("snowfence.toml".as_ref(), &text).unwrap();
@@ -144,7 +152,7 @@ impl Bench {
             runtime,
             desk,
             _trigger: trigger,
-            _dir: dir,
+            dir,
         })
     }
 
