@@ -50,15 +50,6 @@ pub(super) fn print(status: &Status, output: &mut Output<'_>) -> Result<()> {
         "" => "none".to_owned(),
         version => format!("{version}, {} policies", policy.policies),
     };
-    let why = match (status.recorder.writable, status.recorder.low_space) {
-        (true, _) => None,
-        (false, true) => Some("DISK BELOW ITS RESERVE, all traffic is refused"),
-        (false, false) => Some("CANNOT WRITE, all traffic is refused"),
-    };
-    let recorder = match why {
-        None => output.paint(Tone::Good, "writable"),
-        Some(why) => output.paint(Tone::Bad, why),
-    };
     let mut rows = vec![
         row("version", &status.version),
         row("pid", &status.pid.to_string()),
@@ -66,19 +57,8 @@ pub(super) fn print(status: &Status, output: &mut Output<'_>) -> Result<()> {
         row("sessions", &status.sessions.to_string()),
         row("connections", &status.connections.to_string()),
         row("policy", &version),
-        row(
-            "recorder",
-            &format!("{recorder}, {} entries", status.recorder.entries),
-        ),
     ];
-    if let Some(head) = &status.recorder.head {
-        let head = format!(
-            "segment {}, next entry {}, {}",
-            head.segment, head.next_entry, head.digest
-        );
-        rows.push(row("head", &head));
-        rows.push(row("host", &status.recorder.host));
-    }
+    rows.extend(recorder(status, output));
     if let Some(why) = &policy.rejected {
         rows.push(row(
             "",
@@ -122,6 +102,31 @@ pub(super) fn print(status: &Status, output: &mut Output<'_>) -> Result<()> {
         output.table(&rows)?;
     }
     Ok(())
+}
+
+/// Whether it can write, and how far it is signed: an operator can note the head elsewhere.
+fn recorder(status: &Status, output: &Output<'_>) -> Vec<Vec<String>> {
+    let recorder = &status.recorder;
+    let why = match (recorder.writable, recorder.low_space) {
+        (true, _) => None,
+        (false, true) => Some("DISK BELOW ITS RESERVE, all traffic is refused"),
+        (false, false) => Some("CANNOT WRITE, all traffic is refused"),
+    };
+    let state = match why {
+        None => output.paint(Tone::Good, "writable"),
+        Some(why) => output.paint(Tone::Bad, why),
+    };
+    let state = format!("{state}, {} entries", recorder.entries);
+    let mut rows = vec![row("recorder", &state)];
+    if let Some(head) = &recorder.head {
+        let head = format!(
+            "segment {}, next entry {}, {}",
+            head.segment, head.next_entry, head.digest
+        );
+        rows.push(row("head", &head));
+        rows.push(row("host", &recorder.host));
+    }
+    rows
 }
 
 fn section(
