@@ -12,6 +12,7 @@ use super::error::RecordError;
 use super::format::Kind;
 use super::proof::Recorded;
 use super::segment::Draft;
+use super::told::Table;
 use super::writer::Recorder;
 use crate::policy::{Denial, Hold, Permit};
 
@@ -77,6 +78,9 @@ pub struct Ending {
     pub bytes: Option<u64>,
     #[serde(flatten)]
     pub masked: Masked,
+    /// The first rows of the answer, as masked for the record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub table: Option<Table>,
     #[serde(serialize_with = "microseconds", rename = "duration_us")]
     pub duration: Duration,
 }
@@ -124,6 +128,7 @@ impl Ending {
             rows: None,
             bytes: None,
             masked: Masked::default(),
+            table: None,
             duration,
         }
     }

@@ -13,7 +13,9 @@
 mod base64;
 mod columns;
 mod frame;
+mod head;
 mod layout;
+mod nested;
 mod numbers;
 mod read;
 #[cfg(test)]
@@ -29,6 +31,7 @@ use arrow_ipc::writer::{IpcWriteOptions, StreamEncoder};
 use arrow_schema::{Field, Schema, SchemaRef};
 
 use self::frame::{Frame, Frames, Input, malformed};
+pub(super) use self::head::head;
 use self::layout::Layout;
 use super::column::{Cells, State, Tally};
 use super::plan::Plan;
