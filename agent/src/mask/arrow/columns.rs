@@ -90,7 +90,7 @@ fn one(
     match layout.shape {
         Shape::Text => text::column(array, budget, &mut |value, to| cells.text(value, to)),
         Shape::Nested if !is_masked => {
-            text::inside(array, budget, &mut |value, to| cells.text(value, to))
+            text::nested(array, budget, &mut |value, to| cells.text(value, to))
         }
         // What nobody knows is not passed on while anything is looked for.
         Shape::Opaque | Shape::Nested => Ok(nulls(cells, array)),

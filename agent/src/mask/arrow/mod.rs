@@ -15,8 +15,9 @@ mod columns;
 mod frame;
 mod head;
 mod layout;
-mod nested;
+
 mod numbers;
+mod parts;
 mod read;
 #[cfg(test)]
 mod tests;

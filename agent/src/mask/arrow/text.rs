@@ -17,8 +17,9 @@ use arrow_schema::DataType;
 
 use super::columns::{Budget, OTHER_TYPE};
 use super::layout::Shape;
-use super::nested;
+
 use super::numbers::integers;
+use super::parts;
 use super::timestamps::Moments;
 use crate::mask::column::{Cell, Cells};
 use crate::mask::rows::RowsError;
@@ -141,7 +142,7 @@ fn room(builder: &StringBuilder, bytes: usize, budget: &mut Budget) -> Result<()
 }
 
 /// Looks through the text inside nested values, keys of maps too.
-pub(super) fn inside(
+pub(super) fn nested(
     array: &ArrayRef,
     budget: &mut Budget,
     each: &mut Each<'_>,
@@ -151,27 +152,27 @@ pub(super) fn inside(
         DataType::Utf8 => return column(array, budget, each),
         DataType::List(field) => {
             let list = array.as_list_opt::<i32>().ok_or(OTHER_TYPE)?;
-            let values = inside(list.values(), budget, each)?;
+            let values = nested(list.values(), budget, each)?;
             let offsets = list.offsets().clone();
             ListArray::try_new(Arc::clone(field), offsets, values, nulls)
                 .map(|it| Arc::new(it) as _)
         }
         DataType::FixedSizeList(field, size) => {
             let list = array.as_fixed_size_list_opt().ok_or(OTHER_TYPE)?;
-            let values = inside(list.values(), budget, each)?;
+            let values = nested(list.values(), budget, each)?;
             FixedSizeListArray::try_new(Arc::clone(field), *size, values, nulls)
                 .map(|it| Arc::new(it) as _)
         }
         DataType::Struct(fields) => {
             let parts = array.as_struct_opt().ok_or(OTHER_TYPE)?.columns().iter();
-            let parts = parts.map(|part| inside(part, budget, each));
+            let parts = parts.map(|part| nested(part, budget, each));
             let parts = parts.collect::<Result<Vec<_>, _>>()?;
             StructArray::try_new(fields.clone(), parts, nulls).map(|it| Arc::new(it) as _)
         }
         DataType::Map(field, is_sorted) => {
             let map = array.as_map_opt().ok_or(OTHER_TYPE)?;
             let entries: ArrayRef = Arc::new(map.entries().clone());
-            let entries = inside(&entries, budget, each)?;
+            let entries = nested(&entries, budget, each)?;
             let entries = entries.as_struct_opt().ok_or(OTHER_TYPE)?.clone();
             let offsets = map.offsets().clone();
             MapArray::try_new(Arc::clone(field), offsets, entries, nulls, *is_sorted)
@@ -280,7 +281,7 @@ pub(super) fn each(
         }
         Shape::Nested | Shape::Opaque => {
             let rows = (0..array.len()).map(|row| array.is_valid(row).then_some(row));
-            texts.all(rows, |row, to| nested::write(array, None, row, to))?;
+            texts.all(rows, |row, to| parts::write(array, None, row, to))?;
         }
     }
     Ok(())
