@@ -18,7 +18,7 @@ use super::{ALL, LABELS, arrow_data, data, masks, of_json, plan, recorded};
 use crate::mask::plan::Plan;
 use crate::snowflake::rowtype::{Field, Type};
 
-pub(super) fn text<'v>(values: impl IntoIterator<Item = Option<&'v str>>) -> ArrayRef {
+pub(super) fn text<'v, V: IntoIterator<Item = Option<&'v str>>>(values: V) -> ArrayRef {
     Arc::new(StringArray::from_iter(values))
 }
 
