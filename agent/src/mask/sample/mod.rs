@@ -10,9 +10,11 @@
 //! | what masking made of it, NULL too | that, as masked |
 //! | by right, a value of a labelled column | `[unmasked:LABEL]`, as masked; NULL is not told apart |
 //! | by right, a text in which detectors of a label find something | the text with `[unmasked:LABEL]` in place of each find, as masked |
+//! | a key, token or password in a text, whether any label is for such or none | the same with `[unmasked:secret]` |
 //!
 //! Where several labels meet, the one counts that would mask for who sees none of them. A column of
 //! numbers or short texts that detectors take for a label by most of its values is a labelled one.
+//! Other than secrets, what no label is for is recorded as it is.
 //!
 //! Values that a method only generalises stand for themselves where they were general before: in a
 //! cell that detectors found, such a one is recorded like any that did not change.
@@ -30,19 +32,20 @@
 //! be masked in: the client got them as they came. Their columns and their number are recorded all the
 //! same, and that they are missing can be searched for.
 
+mod finds;
 mod head;
 mod room;
+mod view;
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::borrow::Cow;
 
+use self::finds::{Finds, SECRETS, marks};
 pub use self::head::Head;
 use self::room::{CELL_BYTES_MAX, Room, cut};
-use super::column::is_json;
+use self::view::{How, View};
 use super::content::Content;
-use super::detect::Hint;
 use super::masks::Masks;
-use super::plan::{self, Plan, Treatment};
+use super::plan::{self, Plan};
 use super::rows::RowsError;
 use crate::record::told::{Cell, Column, Table};
 use crate::snowflake::result::Rows;
@@ -112,21 +115,6 @@ pub fn table(plan: &Plan, masks: &Masks, returned: &Returned<'_>, limits: Limits
     Some(table)
 }
 
-/// Replaces what a principal sees by right in the values of any column; `None` if that is nothing.
-fn marks(plan: &Plan, masks: &Masks) -> Option<Content> {
-    if plan.cleared.is_empty() {
-        return None;
-    }
-    let others = masks
-        .content()
-        .without(&|label| !plan.cleared.contains(label));
-    Some(others.saying(&mark))
-}
-
-fn mark(label: &str) -> String {
-    format!("[unmasked:{label}]")
-}
-
 /// A column's name as the client got it, but for what it got by right.
 fn name(plan: &Plan, at: usize, field: &Field, marks: Option<&Content>) -> String {
     let is_shown = plan.columns.get(at).is_some_and(|it| it.cleared.is_some());
@@ -134,116 +122,14 @@ fn name(plan: &Plan, at: usize, field: &Field, marks: Option<&Content>) -> Strin
         // It may be a value, and who sees no label is told the number.
         return plan::numbered(at);
     }
-    let mut marked = String::new();
-    let is_found = marks.is_some_and(|marks| {
-        let hint = marks.scanner().hint("");
-        marks.text(&field.name, &hint, &mut marked, &mut Vec::new())
-    });
-    let name = if is_found { &marked } else { &field.name };
-    cut(name).into_owned()
-}
-
-/// What is recorded of a column.
-#[derive(Debug)]
-struct View {
-    kind: Type,
-    labels: BTreeSet<Arc<str>>,
-    hint: Hint,
-    how: How,
-}
-
-#[derive(Debug)]
-enum How {
-    /// This in place of every value.
-    Marked(String),
-    /// Every cell as the client saw it, as masked.
-    Masked,
-    /// Each cell as the client saw it, as masked where that is not what came.
-    Compared,
-}
-
-impl View {
-    fn of(column: &plan::Column, plan: &Plan, masks: &Masks, marks: Option<&Content>) -> Self {
-        let kind = column.field.kind;
-        let mut shown = column
-            .cleared
-            .as_ref()
-            .map_or_else(BTreeSet::new, |it| it.labels.clone());
-        if kind == Type::Other {
-            // Nobody can look for anything in it: it carries whatever is looked for.
-            shown.extend(plan.cleared.iter().cloned());
-        }
-        let mut labels = column.labels.clone();
-        let mut how = match &column.treatment {
-            Treatment::Mask(_) => How::Masked,
-            Treatment::Scan(_) | Treatment::Clear => How::Compared,
-        };
-        if let Some(first) = shown.first() {
-            // What would mask the column for who sees none of its labels.
-            let mut all = labels.union(&shown).map(|it| &**it);
-            let decides = masks.strictest(&mut all).map_or(first, |it| &it.label);
-            if shown.contains(decides) {
-                how = How::Marked(mark(decides));
-            }
-            labels.extend(shown);
-        }
-        let hint = marks.map(|marks| marks.scanner().hint(&column.field.name));
-        Self {
-            kind,
-            labels,
-            hint: hint.unwrap_or_default(),
-            how,
+    let mut name = Cow::Borrowed(field.name.as_str());
+    for content in marks.into_iter().chain([&*SECRETS]) {
+        let hint = content.scanner().hint("");
+        if let Some(finds) = Finds::of(content, Type::Text, &hint, &name) {
+            name = Cow::Owned(finds.marked);
         }
     }
-
-    /// Lets values vote, as they do for who does not see the labels.
-    fn vote(&mut self, field: &Field, marks: &Content, values: &mut dyn Iterator<Item = &str>) {
-        let are_numbers = field.kind == Type::Fixed && field.scale == 0;
-        if !matches!(self.how, How::Compared) || !(are_numbers || field.kind == Type::Text) {
-            return;
-        }
-        if let Some(masking) = marks.vote(values, &self.hint, are_numbers) {
-            self.labels.insert(Arc::clone(&masking.label));
-            self.how = How::Marked(mark(&masking.label));
-        }
-    }
-
-    fn cell(&self, original: Option<&str>, shown: Option<&str>, marks: Option<&Content>) -> Cell {
-        let masked = |text: Option<&str>| Cell::Masked {
-            masked: text.map(|text| cut(text).into_owned()),
-        };
-        match &self.how {
-            How::Marked(mark) => return masked(Some(mark)),
-            How::Masked => return masked(shown),
-            How::Compared => {}
-        }
-        let Some(original) = original else {
-            return shown.map_or(Cell::Null, |shown| masked(Some(shown)));
-        };
-        let is_changed = shown != Some(original);
-        let (mut marked, mut found) = (String::new(), Vec::new());
-        let is_found = marks.is_some_and(|marks| {
-            if is_json(self.kind) {
-                marks.json(original, &self.hint, &mut marked, &mut found)
-            } else if self.kind == Type::Text {
-                marks.text(original, &self.hint, &mut marked, &mut found)
-            } else {
-                false
-            }
-        });
-        match (is_found, is_changed, shown) {
-            (true, false, _) => masked(Some(&marked)),
-            // Part of it is masked by other labels, and nobody knows which part is left.
-            (true, true, _) => {
-                let label = found.first().map_or("", |it| &*it.label);
-                masked(Some(&mark(label)))
-            }
-            (false, true, shown) => masked(shown),
-            (false, false, shown) => {
-                shown.map_or(Cell::Null, |it| Cell::Clear(cut(it).into_owned()))
-            }
-        }
-    }
+    cut(&name).into_owned()
 }
 
 /// Fills in the rows; tells why there are not more.

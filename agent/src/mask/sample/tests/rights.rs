@@ -193,3 +193,47 @@ fn what_is_clear_in_the_record_is_clear_to_everyone() {
         json!([["x"]])
     );
 }
+
+#[test]
+fn a_secret_is_not_recorded_whatever_the_labels() {
+    let token = format!("ghp_{}", "A1b2C3d4E5f6".repeat(3));
+    let inside = format!(r#"{{"note": "use {token}"}}"#);
+    let long = format!("{} {token} {}", "x".repeat(1000), "y".repeat(100_000));
+    let rows = json!([
+        [format!("use {token}."), inside, "hunter2!"],
+        ["nothing", "[1]", null],
+        [long, null, null],
+    ]);
+    for labels in ["", LABELS] {
+        let masks = masks(labels);
+        let mut columns = texts(&["NOTE", "IT", "PASSWORD"]);
+        columns[1].0.kind = Type::Variant;
+        let plan = plan(&masks, &columns, &[]);
+        let table = of_json(&plan, &masks, &rows);
+        let seen = &table["rows"];
+        assert_eq!(seen[0][0], json!({"masked": "use [unmasked:secret]."}));
+        let inside = json!({"masked": r#"{"note": "use [unmasked:secret]"}"#});
+        assert_eq!(seen[0][1], inside);
+        assert_eq!(seen[0][2], mark("secret"));
+        assert_eq!(seen[1], json!(["nothing", "[1]", null]));
+        let long = seen[2][0]["masked"].as_str().unwrap();
+        assert!(
+            long.contains(" [unmasked:secret] yy") && !long.contains("ghp_"),
+            "{long}"
+        );
+        assert!(long.ends_with(" more bytes]"), "{long}");
+        let text = table.to_string();
+        assert!(
+            !text.contains("ghp_") && !text.contains("hunter2"),
+            "{text}"
+        );
+    }
+    let masks = masks("");
+    let plan = plan(
+        &masks,
+        &[(Field::new(&format!("'{token}'"), Type::Text, 0), &[])],
+        &[],
+    );
+    let table = of_json(&plan, &masks, &json!([["x"]]));
+    assert_eq!(table["columns"][0]["name"], "'[unmasked:secret]'");
+}
