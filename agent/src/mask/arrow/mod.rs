@@ -15,7 +15,6 @@ mod columns;
 mod frame;
 mod head;
 mod layout;
-
 mod numbers;
 mod parts;
 mod read;

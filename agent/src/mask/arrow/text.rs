@@ -17,7 +17,6 @@ use arrow_schema::DataType;
 
 use super::columns::{Budget, OTHER_TYPE};
 use super::layout::Shape;
-
 use super::numbers::integers;
 use super::parts;
 use super::timestamps::Moments;
