@@ -20,7 +20,9 @@ use agent::mask::key::MasterKey;
 use agent::mask::labels::Labels;
 use agent::mask::masks::Masks;
 use agent::mask::plan::{Column, Plan, Treatment};
-use agent::mask::rows::{Chunk, Format, rowset_base64};
+use agent::mask::rows::{self, Chunk, Format, rowset_base64};
+use agent::mask::sample::{self, Limits, Returned};
+use agent::snowflake::result::Rows;
 use agent::snowflake::rowtype::{Field, Type};
 use anyhow::{Context as _, Result, ensure};
 use arrow_array::{ArrayRef, RecordBatch, StringArray};
@@ -95,7 +97,71 @@ fn main() -> Result<()> {
         })?;
         println!("{name:<40} {of_json:>10.0} {of_arrow:>10.0} {of_base64:>10.0}");
     }
+    println!();
+    recorded(&json, &base64)
+}
+
+/// What it costs to record the first rows of a result, beside masking it.
+fn recorded(json: &[u8], base64: &str) -> Result<()> {
+    let rowset = [b"[", json, b"]"].concat();
+    let limits = Limits {
+        rows_max: 20,
+        bytes_max: 64 << 10,
+    };
+    println!(
+        "{:<40} {:>10} {:>10} {:>10} {:>10}",
+        "ms: 20 rows recorded, of an answer in", "JSON", "masked in", "base64", "masked in"
+    );
+    let cases = [
+        ("no column masked, detectors off", 0, false),
+        ("no column masked, detectors on", 0, true),
+        ("one column masked, detectors on", 1, true),
+    ];
+    for (name, masked, detects) in cases {
+        let plan = plan(masked, detects)?;
+        let mask = |rows: Rows<'_>| {
+            let mut tally = Tally::default();
+            Ok::<_, anyhow::Error>(match rows {
+                Rows::Json(json) => rows::rowset(&plan, json, &mut tally)?,
+                Rows::Base64(json) => rowset_base64(&plan, json, &mut tally)?,
+            })
+        };
+        let mut told = Vec::new();
+        for came in [Rows::Json(&rowset), Rows::Base64(base64.as_bytes())] {
+            let masked = mask(came)?;
+            let (bytes, goes) = match came {
+                Rows::Json(bytes) => (bytes, Rows::Json(&masked)),
+                Rows::Base64(bytes) => (bytes, Rows::Base64(&masked)),
+            };
+            told.push(sampled(&plan, bytes, goes, limits)?);
+            told.push(milliseconds(|| mask(came).map(|it| it.len()))?);
+        }
+        let told: Vec<String> = told.iter().map(|it| format!("{it:>10.3}")).collect();
+        println!("{name:<40} {}", told.join(" "));
+    }
     Ok(())
+}
+
+fn sampled(plan: &Plan, came: &[u8], goes: Rows<'_>, limits: Limits) -> Result<f64> {
+    let fields: Vec<Field> = plan.columns.iter().map(|it| it.field.clone()).collect();
+    let returned = Returned {
+        fields: &fields,
+        shown: Some(goes),
+        original: (!plan.is_clear()).then_some(came),
+        inline: ROWS as u64,
+        of: ROWS as u64,
+    };
+    let masks = Masks::default();
+    milliseconds(|| {
+        let table = sample::table(plan, &masks, &returned, limits).context("no table")?;
+        ensure!(table.rows.len() == 20, "rows are missing");
+        Ok(table.rows.len())
+    })
+}
+
+fn milliseconds(work: impl FnMut() -> Result<usize>) -> Result<f64> {
+    // Of a megabyte, the rate is one by the seconds.
+    Ok(1e3 / best(1_000_000, work)?)
 }
 
 /// What is done with the bytes of a result without us, too, or instead of us.

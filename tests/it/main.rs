@@ -36,6 +36,8 @@ mod passing;
 #[cfg(test)]
 mod policies;
 #[cfg(test)]
+mod recorded;
+#[cfg(test)]
 mod recorder;
 #[cfg(test)]
 mod requests;

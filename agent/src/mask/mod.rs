@@ -28,6 +28,7 @@ pub mod outputs;
 pub mod plan;
 mod proof;
 pub mod rows;
+pub mod sample;
 pub mod shown;
 mod stream;
 pub mod tags;
@@ -41,10 +42,15 @@ pub use stream::{Raw, Sieve, Source, StreamError};
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use self::column::Tally;
+use self::masks::Masks;
 use self::plan::Plan;
 use self::rows::{Format, RowsError};
+use self::sample::Returned;
 use self::text::Wording;
+use crate::record::told::Table;
 use crate::snowflake::QueryId;
 use crate::snowflake::catalog::{self, Ask, Told};
 use crate::snowflake::chunk::{Capability, ChunkSet};
@@ -122,7 +128,7 @@ impl Admitted {
         if !fits.eq(&self.fields) || (self.fields.is_empty() && answer.has_rows()) {
             return Err(MaskError::Columns);
         }
-        let mut tally = Tally::default();
+        let (mut tally, mut original) = (Tally::default(), None);
         if !plan.is_clear() {
             let rows = match answer.rows() {
                 Some(Rows::Json(json)) => Some(rows::rowset(plan, json, &mut tally)),
@@ -130,7 +136,7 @@ impl Admitted {
                 None => None,
             };
             if let Some(rows) = rows.transpose().map_err(MaskError::Rows)? {
-                answer.replace_rows(rows);
+                original = answer.replace_rows(rows);
             }
             let (found, said) = (tally.rows, answer.inline_rows());
             if found != said {
@@ -144,6 +150,7 @@ impl Admitted {
         Ok(Ready {
             answer: self.answer,
             tally,
+            original,
         })
     }
 }
@@ -154,6 +161,8 @@ impl Admitted {
 pub struct Ready {
     answer: result::Admitted,
     tally: Tally,
+    /// The rows as they came, if they go out otherwise.
+    original: Option<Bytes>,
 }
 
 impl Ready {
@@ -161,6 +170,25 @@ impl Ready {
     #[must_use]
     pub const fn tally(&self) -> &Tally {
         &self.tally
+    }
+
+    /// The first rows for the record, by the plan that they were masked by; `None` where there is no
+    /// result, or none is wanted.
+    #[must_use]
+    pub fn sample(&self, plan: &Plan, masks: &Masks, limits: sample::Limits) -> Option<Table> {
+        let answer = &self.answer;
+        if plan.columns.is_empty() || answer.in_progress.is_some() {
+            return None;
+        }
+        let fields = answer.row_type().and_then(rowtype::parse);
+        let rows = Returned {
+            fields: &fields.unwrap_or_default(),
+            shown: answer.rows(),
+            original: self.original.as_deref(),
+            inline: answer.inline_rows(),
+            of: answer.rows.unwrap_or_default(),
+        };
+        sample::table(plan, masks, &rows, limits)
     }
 
     /// Calls the answered query by the id that its client knows it by.

@@ -13,6 +13,7 @@ use crate::access::{Ask, AskId};
 use crate::clock;
 use crate::mask::content::Content;
 use crate::policy::{Denial, Hold, Permit};
+use crate::record::told::Table;
 use crate::record::{
     self, Decided, Ending, Entry, Masked, Opening, Outcome, RecordError, Recorded,
 };
@@ -40,6 +41,7 @@ pub(super) struct Exchange {
     rows: Option<u64>,
     bytes: Option<u64>,
     masked: Masked,
+    table: Option<Table>,
     /// The id by which the client knows the query, when it is not the upstream's.
     shown: Option<QueryId>,
     /// The answer says that the query still runs.
@@ -90,6 +92,7 @@ impl Exchange {
             rows: None,
             bytes: None,
             masked: Masked::default(),
+            table: None,
             shown: None,
             in_progress: false,
             opened: None,
@@ -250,6 +253,11 @@ impl Exchange {
         self.masked = masked;
     }
 
+    /// The first rows of the answer, as they are recorded.
+    pub(super) fn sampled(&mut self, table: Option<Table>) {
+        self.table = table;
+    }
+
     pub(super) const fn answered(&mut self) {
         self.outcome = Outcome::Answer;
     }
@@ -298,6 +306,7 @@ impl Exchange {
         ending.rows = self.rows;
         ending.bytes = self.bytes;
         ending.masked = std::mem::take(&mut self.masked);
+        ending.table = self.table.take();
         tracing::info!(
             target: "access",
             operation = self.operation,

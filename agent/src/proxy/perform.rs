@@ -127,7 +127,8 @@ async fn forward(
         None => api::keep_shape(services, admitted.summary(), &planned),
     }
     let format = admitted.summary().format();
-    let mut ready = masking::apply(admitted, &planned).await?;
+    let limits = masking::limits(services);
+    let (mut ready, table) = masking::apply(admitted, &planned, limits).await?;
     let masked = planned.outcome(ready.tally());
     services.metrics.masked.answer(&masked);
     exchange.masked(masked);
@@ -149,9 +150,10 @@ async fn forward(
     if let Some(id) = exchange.shown() {
         ready.call(id).map_err(|error| bad_answer(&error))?;
     }
-    ready
-        .release(capability.as_ref())
-        .map_err(|error| bad_answer(&error))
+    let released = ready.release(capability.as_ref());
+    let masked = released.map_err(|error| bad_answer(&error))?;
+    exchange.sampled(table);
+    Ok(masked)
 }
 
 /// What the client asks about, in the terms of the answer.

@@ -12,6 +12,7 @@ use super::error::RecordError;
 use super::format::Kind;
 use super::proof::Recorded;
 use super::segment::Draft;
+use super::told::Table;
 use super::writer::Recorder;
 use crate::policy::{Denial, Hold, Permit};
 
@@ -77,6 +78,9 @@ pub struct Ending {
     pub bytes: Option<u64>,
     #[serde(flatten)]
     pub masked: Masked,
+    /// The first rows of the answer, as masked for the record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub table: Option<Table>,
     #[serde(serialize_with = "microseconds", rename = "duration_us")]
     pub duration: Duration,
 }
@@ -124,7 +128,21 @@ impl Ending {
             rows: None,
             bytes: None,
             masked: Masked::default(),
+            table: None,
             duration,
+        }
+    }
+
+    /// The same, but that columns and rows are left out, and why.
+    fn without_rows(&self, cut: &str) -> Self {
+        let table = self.table.as_ref().map(|table| Table {
+            of: table.of,
+            cut: Some(cut.to_owned()),
+            ..Table::default()
+        });
+        Self {
+            table,
+            ..self.clone()
         }
     }
 }
@@ -290,7 +308,10 @@ impl Entry {
         self.ended = true;
         let slot = self.slot.take().ok_or(RecordError::Full);
         let written = slot.and_then(|slot| {
-            let draft = self.ended_draft(ending)?;
+            let mut draft = self.ended_draft(ending)?;
+            if ending.table.is_some() && !self.recorder.has_room_for_rows(draft.len()) {
+                draft = self.ended_draft(&ending.without_rows("queue"))?;
+            }
             self.recorder.write_detached(draft, slot)
         });
         if written.is_err() {
@@ -305,7 +326,16 @@ impl Entry {
             decision: self.decision.as_deref(),
             undecided: self.undecided.as_deref(),
         };
-        draft(Kind::Ended, self.number, ending.time, &frame)
+        let draft = draft(Kind::Ended, self.number, ending.time, &frame);
+        match draft {
+            // How it ended matters more than what was seen.
+            Err(RecordError::Large)
+                if ending.table.as_ref().is_some_and(|it| !it.rows.is_empty()) =>
+            {
+                self.ended_draft(&ending.without_rows("bytes"))
+            }
+            draft => draft,
+        }
     }
 }
 
@@ -334,4 +364,76 @@ fn draft(
 
 fn microseconds<S: serde::Serializer>(value: &Duration, out: S) -> Result<S::Ok, S::Error> {
     out.serialize_u64(u64::try_from(value.as_micros()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::path::Path;
+
+    use super::super::read::{Reader, segments};
+    use super::super::told::{Cell, Told};
+    use super::*;
+    use crate::config;
+
+    fn ending(text: &str) -> Ending {
+        let time = jiff::Timestamp::UNIX_EPOCH;
+        let table = Table {
+            rows: vec![vec![Cell::Clear(text.to_owned())]],
+            of: 1,
+            ..Table::default()
+        };
+        Ending {
+            table: Some(table),
+            ..Ending::new(Outcome::Answer, time, Duration::ZERO)
+        }
+    }
+
+    /// Rows and why there are not more, of each ending.
+    fn recorded(dir: &Path) -> Vec<(usize, Option<String>)> {
+        let mut recorded = Vec::new();
+        for (_, path) in segments(dir).unwrap() {
+            let mut reader = Reader::open(File::open(path).unwrap()).unwrap();
+            while let Some(frame) = reader.next_frame().unwrap() {
+                let told = Told::read(frame.kind, &frame.payload).unwrap();
+                if let Some(table) = told.table {
+                    assert_eq!((told.outcome.as_deref(), table.of), (Some("answer"), 1));
+                    recorded.push((table.rows.len(), table.cut));
+                }
+            }
+        }
+        recorded
+    }
+
+    #[tokio::test]
+    async fn an_ending_is_recorded_without_its_rows_where_they_do_not_fit() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = config::Record::for_test(dir.path());
+        let recorder = Recorder::open(&config).unwrap();
+        let large = "x".repeat(9 << 20);
+        let entry = || recorder.entry(Opening::default());
+        entry().close_detached(&ending("x"));
+        entry().close_detached(&ending(&large));
+        entry().close(ending(&large)).await.unwrap();
+        entry().close(ending("x")).await.unwrap();
+        drop(recorder);
+        let bytes = (0, Some("bytes".to_owned()));
+        let expected = [(1, None), bytes.clone(), bytes, (1, None)];
+        assert_eq!(recorded(&config.dir), expected);
+    }
+
+    #[test]
+    fn rows_are_the_first_to_be_left_out_of_a_full_queue() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = config::Record::for_test(dir.path());
+        let recorder = Recorder::open(&config).unwrap();
+        let entry = || recorder.entry(Opening::default());
+        let half = recorder.take_half_of_the_room();
+        entry().close_detached(&ending("x"));
+        drop(half);
+        entry().close_detached(&ending("x"));
+        drop(recorder);
+        let expected = [(0, Some("queue".to_owned())), (1, None)];
+        assert_eq!(recorded(&config.dir), expected);
+    }
 }

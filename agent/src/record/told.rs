@@ -215,7 +215,8 @@ pub struct Table {
     pub rows: Vec<Vec<Cell>>,
     /// Rows of the whole result.
     pub of: u64,
-    /// Why there are fewer rows here: `rows`, `bytes` or `chunks`.
+    /// Why there are fewer rows here: `rows`, `bytes`, `chunks`, `unreadable` or `queue`, when the
+    /// recorder could not keep up; with `bytes` a cell may be cut instead.
     pub cut: Option<String>,
 }
 

@@ -282,6 +282,20 @@ impl Recorder {
         Ok(outcome)
     }
 
+    /// Whether a frame with rows of a result leaves room enough for those that must be written: rows
+    /// are the first to be left out.
+    pub(super) fn has_room_for_rows(&self, bytes: usize) -> bool {
+        let kept_free = QUEUE_BYTES_MAX / 2;
+        self.shared.bytes.available_permits() >= bytes.saturating_add(kept_free)
+    }
+
+    #[cfg(test)]
+    pub(super) fn take_half_of_the_room(&self) -> OwnedSemaphorePermit {
+        let half = u32::try_from(QUEUE_BYTES_MAX / 2).unwrap();
+        let bytes = Arc::clone(&self.shared.bytes);
+        bytes.try_acquire_many_owned(half).unwrap()
+    }
+
     /// Queues a frame without waiting; refuses when there is no room for its bytes.
     pub(super) fn write_detached(
         &self,

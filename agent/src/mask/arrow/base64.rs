@@ -12,10 +12,7 @@ const ENGINE: GeneralPurpose = GeneralPurpose::new(&STANDARD, PAD);
 
 /// Reads the stream; `None` is the empty string.
 pub(super) fn decode(json: &[u8]) -> Result<Option<Vec<u8>>, RowsError> {
-    let inner = json
-        .strip_prefix(b"\"")
-        .and_then(|it| it.strip_suffix(b"\""));
-    let inner = inner.ok_or(malformed("`rowsetBase64` is not a string"))?;
+    let inner = inside(json)?;
     if inner.is_empty() {
         return Ok(None);
     }
@@ -31,6 +28,45 @@ pub(super) fn decode(json: &[u8]) -> Result<Option<Vec<u8>>, RowsError> {
     let read = ENGINE.decode_slice(text, &mut stream);
     stream.truncate(read.map_err(|_error| malformed("`rowsetBase64` is not base64"))?);
     Ok(Some(stream))
+}
+
+/// Reads the stream piece by piece, so that who needs its beginning decodes no more.
+pub(super) fn pieces(
+    json: &[u8],
+    each: &mut dyn FnMut(&[u8]) -> Result<Goes, RowsError>,
+) -> Result<(), RowsError> {
+    // Behind an escape, four characters are not three bytes.
+    if memchr::memchr(b'\\', json).is_some() {
+        let stream = decode(json)?.unwrap_or_default();
+        return each(&stream).map(drop);
+    }
+    let mut bytes = vec![0; base64::decoded_len_estimate(PIECE_CHARS)];
+    for piece in inside(json)?.chunks(PIECE_CHARS) {
+        let read = ENGINE.decode_slice(piece, &mut bytes);
+        let length = read.map_err(|_error| malformed("`rowsetBase64` is not base64"))?;
+        match each(bytes.get(..length).unwrap_or_default())? {
+            Goes::On => {}
+            Goes::NoFurther => break,
+        }
+    }
+    Ok(())
+}
+
+/// Whether the next piece is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Goes {
+    On,
+    NoFurther,
+}
+
+/// Whole groups of four characters, and little beside the first rows of a wide result.
+const PIECE_CHARS: usize = 64 << 10;
+
+fn inside(json: &[u8]) -> Result<&[u8], RowsError> {
+    let inner = json
+        .strip_prefix(b"\"")
+        .and_then(|it| it.strip_suffix(b"\""));
+    inner.ok_or(malformed("`rowsetBase64` is not a string"))
 }
 
 /// Writes base64 piece by piece: a batch is not copied together first.

@@ -95,7 +95,7 @@ pub(super) fn layouts(plan: &Plan, schema: &Schema) -> Result<(Vec<Layout>, Sche
 }
 
 /// `None`: the physical type is none that this type is sent as.
-fn shape(announced: &rowtype::Field, found: &DataType) -> Option<Shape> {
+pub(super) fn shape(announced: &rowtype::Field, found: &DataType) -> Option<Shape> {
     use DataType as P;
     let is_integer = matches!(
         found,
@@ -136,7 +136,7 @@ fn shape(announced: &rowtype::Field, found: &DataType) -> Option<Shape> {
     Some(shape)
 }
 
-fn timestamp(found: &DataType) -> Option<Timestamp> {
+pub(super) fn timestamp(found: &DataType) -> Option<Timestamp> {
     use DataType as P;
     let fields = match found {
         P::Int64 => return Some(Timestamp::Scaled),

@@ -13,8 +13,10 @@
 mod base64;
 mod columns;
 mod frame;
+mod head;
 mod layout;
 mod numbers;
+mod parts;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -29,6 +31,7 @@ use arrow_ipc::writer::{IpcWriteOptions, StreamEncoder};
 use arrow_schema::{Field, Schema, SchemaRef};
 
 use self::frame::{Frame, Frames, Input, malformed};
+pub(super) use self::head::head;
 use self::layout::Layout;
 use super::column::{Cells, State, Tally};
 use super::plan::Plan;

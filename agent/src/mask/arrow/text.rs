@@ -18,6 +18,7 @@ use arrow_schema::DataType;
 use super::columns::{Budget, OTHER_TYPE};
 use super::layout::Shape;
 use super::numbers::integers;
+use super::parts;
 use super::timestamps::Moments;
 use crate::mask::column::{Cell, Cells};
 use crate::mask::rows::RowsError;
@@ -188,8 +189,39 @@ pub(super) fn shown(
     array: &ArrayRef,
     budget: &mut Budget,
 ) -> Result<ArrayRef, RowsError> {
+    if matches!(shape, Shape::Text | Shape::Nested | Shape::Opaque) {
+        return Err(OTHER_TYPE);
+    }
     let scale = cells.column.field.scale;
-    let mut texts = Texts::new(cells, array.len(), budget)?;
+    budget.take(array.len().saturating_mul(size_of::<i32>()))?;
+    let mut builder = StringBuilder::with_capacity(array.len(), 0);
+    let mut masked = String::new();
+    each(shape, scale, array, &mut |text| {
+        let Some(text) = text else {
+            builder.append_null();
+            return Ok(());
+        };
+        masked.clear();
+        match cells.text(text, &mut masked) {
+            Cell::Text => append(&mut builder, &masked, budget)?,
+            Cell::Same | Cell::Null => builder.append_null(),
+        }
+        Ok(())
+    })?;
+    Ok(Arc::new(builder.finish()))
+}
+
+/// What is done with the text of each value; `None` is a null.
+pub(super) type EachText<'a> = dyn FnMut(Option<&str>) -> Result<(), RowsError> + 'a;
+
+/// Shows every value of a column as people read it.
+pub(super) fn each(
+    shape: Shape,
+    scale: u8,
+    array: &ArrayRef,
+    each: &mut EachText<'_>,
+) -> Result<(), RowsError> {
+    let mut texts = Texts { each };
     match shape {
         Shape::Number => texts.all(integers(array)?, |value, to| {
             shown::number(value, scale, to);
@@ -242,50 +274,38 @@ pub(super) fn shown(
             let values = array.as_binary_opt::<i32>().ok_or(OTHER_TYPE)?;
             texts.all(values.iter(), shown::binary)?;
         }
-        Shape::Text | Shape::Nested | Shape::Opaque => return Err(OTHER_TYPE),
+        Shape::Text => {
+            let values = array.as_string_opt::<i32>().ok_or(OTHER_TYPE)?;
+            values.iter().try_for_each(texts.each)?;
+        }
+        Shape::Nested | Shape::Opaque => {
+            let rows = (0..array.len()).map(|row| array.is_valid(row).then_some(row));
+            texts.all(rows, |row, to| parts::write(array, None, row, to))?;
+        }
     }
-    Ok(Arc::new(texts.builder.finish()))
+    Ok(())
 }
 
-/// A column that becomes text.
-struct Texts<'a, 'p> {
-    cells: &'a mut Cells<'p>,
-    builder: StringBuilder,
-    budget: &'a mut Budget,
+/// Values as text, one after the other.
+struct Texts<'a, 'e> {
+    each: &'a mut EachText<'e>,
 }
 
-impl<'a, 'p> Texts<'a, 'p> {
-    fn new(
-        cells: &'a mut Cells<'p>,
-        rows: usize,
-        budget: &'a mut Budget,
-    ) -> Result<Self, RowsError> {
-        budget.take(rows.saturating_mul(size_of::<i32>()))?;
-        Ok(Self {
-            cells,
-            builder: StringBuilder::with_capacity(rows, 0),
-            budget,
-        })
-    }
-
+impl Texts<'_, '_> {
     fn all<T>(
         &mut self,
         values: impl Iterator<Item = Option<T>>,
         show: impl Fn(T, &mut String),
     ) -> Result<(), RowsError> {
-        let (mut text, mut masked) = (String::new(), String::new());
+        let mut text = String::new();
         for value in values {
             let Some(value) = value else {
-                self.builder.append_null();
+                (self.each)(None)?;
                 continue;
             };
             text.clear();
-            masked.clear();
             show(value, &mut text);
-            match self.cells.text(&text, &mut masked) {
-                Cell::Text => append(&mut self.builder, &masked, self.budget)?,
-                Cell::Same | Cell::Null => self.builder.append_null(),
-            }
+            (self.each)(Some(&text))?;
         }
         Ok(())
     }

@@ -60,8 +60,18 @@ impl Content {
     /// The same with every find redacted, whatever the label's method keeps: for what is stored.
     #[must_use]
     pub fn redacting(&self) -> Self {
+        self.with(&|masking| masking.redacting())
+    }
+
+    /// The same with every find replaced by what is said of its label.
+    #[must_use]
+    pub fn saying(&self, text: &dyn Fn(&str) -> String) -> Self {
+        self.with(&|masking| masking.saying(text(&masking.label)))
+    }
+
+    fn with(&self, other: &dyn Fn(&Masking) -> Masking) -> Self {
         let maskings = self.maskings.iter();
-        let maskings = maskings.map(|(it, masking)| (*it, Arc::new(masking.redacting())));
+        let maskings = maskings.map(|(it, masking)| (*it, Arc::new(other(masking))));
         Self {
             scanner: self.scanner.clone(),
             maskings: maskings.collect(),

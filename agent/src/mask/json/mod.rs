@@ -4,6 +4,7 @@
 //! bytes that came, in runs as long as possible, and only cells that are looked at are decoded. A row
 //! that is cut by the end of a piece waits for its rest.
 
+mod head;
 mod rewrite;
 mod scan;
 mod text;
@@ -11,6 +12,7 @@ mod typed;
 
 use std::sync::Arc;
 
+pub(super) use self::head::head;
 use self::rewrite::Rewriter;
 use super::column::Tally;
 use super::plan::Plan;

@@ -292,7 +292,7 @@ impl Rewriter {
 }
 
 /// The text of a cell; `None` when it is null.
-fn value<'r>(row: &'r str, cell: &scan::Cell) -> Option<Cow<'r, str>> {
+pub(super) fn value<'r>(row: &'r str, cell: &scan::Cell) -> Option<Cow<'r, str>> {
     let raw = row.get(cell.start..cell.end).unwrap_or_default();
     match cell.kind {
         Kind::Null => None,

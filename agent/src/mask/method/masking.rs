@@ -61,11 +61,22 @@ impl Masking {
     /// The same label with a method that keeps nothing: for what is stored.
     #[must_use]
     pub fn redacting(&self) -> Self {
+        self.with(Method::Redact)
+    }
+
+    /// The same label, whose values are all this text.
+    #[must_use]
+    pub fn saying(&self, text: String) -> Self {
+        self.with(Method::Constant(text))
+    }
+
+    /// The same label by a method without keys.
+    fn with(&self, method: Method) -> Self {
         Self {
             label: Arc::clone(&self.label),
             rank: self.rank,
             rule: Rule {
-                method: Method::Redact,
+                method,
                 ..Rule::default()
             },
             hasher: self.hasher.clone(),

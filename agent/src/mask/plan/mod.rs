@@ -134,7 +134,7 @@ impl Plan {
     pub fn other_name(&self, at: usize) -> Option<String> {
         let column = self.columns.get(at)?;
         let is_unknown = matches!(column.reason, Some(Reason::Unknown(_)));
-        (self.hides_names && is_unknown).then(|| format!("COLUMN_{}", at + 1))
+        (self.hides_names && is_unknown).then(|| numbered(at))
     }
 
     /// True if nothing has to be read: the result is passed on as it came.
@@ -189,6 +189,12 @@ impl Plan {
         }
         *hasher.finalize().as_bytes()
     }
+}
+
+/// What a column is called that is not called by its name, counted from 0.
+#[must_use]
+pub fn numbered(at: usize) -> String {
+    format!("COLUMN_{}", at.saturating_add(1))
 }
 
 /// Whether an answer has the columns that were foreseen. Names are compared as a session could fold

@@ -21,11 +21,13 @@ use crate::mask::masks::Masks;
 use crate::mask::outputs::{Origin, Scope};
 use crate::mask::plan::Plan;
 use crate::mask::rows::Format;
+use crate::mask::sample::{self, Limits};
 use crate::mask::text::Wording;
 use crate::mask::{Admitted, Ready};
 use crate::policy::PolicySet;
 use crate::policy::rights::{Right, may_see};
 use crate::record::Masked;
+use crate::record::told::Table;
 use crate::session::{ChunkLink, Shape, Terms};
 use crate::snowflake::rowtype::Field;
 use crate::snowflake::{Operation, QueryId};
@@ -257,18 +259,45 @@ fn check_strict(policies: &PolicySet, plan: &Plan) -> Result<(), Refusal> {
 /// A column without a name is called by its expression.
 const NAME_CHARS_MAX: usize = 80;
 
-/// Masks an answer; a large one where it holds up nobody else.
-pub(super) async fn apply(admitted: Admitted, planned: &Planned) -> Result<Ready, Refusal> {
+/// How much of each result is recorded.
+pub(super) const fn limits(services: &Services) -> Limits {
+    let record = &services.config.record;
+    Limits {
+        rows_max: record.rows_max,
+        bytes_max: record.rows_bytes_max,
+    }
+}
+
+/// Masks an answer, and takes from it what is recorded of its rows; of a large one where it holds up
+/// nobody else.
+pub(super) async fn apply(
+    admitted: Admitted,
+    planned: &Planned,
+    limits: Limits,
+) -> Result<(Ready, Option<Table>), Refusal> {
     let is_small = admitted.summary().body_bytes() < INLINE_BYTES_MAX;
-    let masked = if is_small || planned.plan.is_clear() {
-        admitted.mask(&planned.plan, &planned.wording)
+    let is_read = !planned.plan.is_clear() || limits.rows_max > 0;
+    let (plan, masks) = (Arc::clone(&planned.plan), Arc::clone(&planned.masks));
+    let wording = planned.wording.clone();
+    let work = move || {
+        let ready = admitted.mask(&plan, &wording)?;
+        let table = ready.sample(&plan, &masks, limits);
+        Ok((ready, table))
+    };
+    let masked = if is_small || !is_read {
+        work()
     } else {
-        let (plan, wording) = (Arc::clone(&planned.plan), planned.wording.clone());
-        let work = tokio::task::spawn_blocking(move || admitted.mask(&plan, &wording));
+        let work = tokio::task::spawn_blocking(work);
         work.await
             .map_err(|_stopped| Refusal::new(Reason::Bug, "the result could not be masked"))?
     };
-    masked.map_err(|error| bad_answer(&error))
+    let (ready, table) = masked.map_err(|error| bad_answer(&error))?;
+    if let Some(Table { cut: Some(cut), .. }) = &table
+        && cut == sample::UNREADABLE
+    {
+        tracing::warn!("the rows of a result cannot be read, so none are recorded");
+    }
+    Ok((ready, table))
 }
 
 #[cfg(test)]

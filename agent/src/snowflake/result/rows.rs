@@ -44,9 +44,10 @@ impl Admitted {
         self.replace("rowtype", json);
     }
 
-    /// Puts other rows in the place of [`Self::rows`], as JSON of the same kind.
-    pub fn replace_rows(&mut self, json: Vec<u8>) {
-        self.replace(self.carrier(), json);
+    /// Puts other rows in the place of [`Self::rows`], as JSON of the same kind; gives those that
+    /// were there, if they differ.
+    pub fn replace_rows(&mut self, json: Vec<u8>) -> Option<Bytes> {
+        self.replace(self.carrier(), json)
     }
 
     /// The key under which rows of this format come; the other one has none of them.
@@ -62,12 +63,11 @@ impl Admitted {
         found.filter(|(_, value)| value != "null")
     }
 
-    fn replace(&mut self, name: &str, json: Vec<u8>) {
+    fn replace(&mut self, name: &str, json: Vec<u8>) -> Option<Bytes> {
         let mut data = self.data.iter_mut().flatten();
-        if let Some((_, value)) = data.find(|(key, value)| key == name && *value != json) {
-            // What came is no longer what goes out.
-            self.whole = None;
-            *value = json.into();
-        }
+        let (_, value) = data.find(|(key, value)| key == name && *value != json)?;
+        // What came is no longer what goes out.
+        self.whole = None;
+        Some(std::mem::replace(value, json.into()))
     }
 }

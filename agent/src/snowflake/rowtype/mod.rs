@@ -40,6 +40,32 @@ pub enum Type {
 }
 
 impl Type {
+    /// As row types have it; `other` for one that is not known.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fixed => "fixed",
+            Self::Real => "real",
+            Self::Decfloat => "decfloat",
+            Self::Text => "text",
+            Self::Binary => "binary",
+            Self::Boolean => "boolean",
+            Self::Date => "date",
+            Self::Time => "time",
+            Self::TimestampNtz => "timestamp_ntz",
+            Self::TimestampLtz => "timestamp_ltz",
+            Self::TimestampTz => "timestamp_tz",
+            Self::Variant => "variant",
+            Self::Object => "object",
+            Self::Array => "array",
+            Self::Map => "map",
+            Self::Vector => "vector",
+            Self::IntervalYearMonth => "interval_year_month",
+            Self::IntervalDayTime => "interval_day_time",
+            Self::Other => "other",
+        }
+    }
+
     fn parse(name: &str) -> Self {
         match name.to_ascii_lowercase().as_str() {
             "fixed" => Self::Fixed,
