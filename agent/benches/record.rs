@@ -255,9 +255,7 @@ fn facts(runtime: &Runtime) -> Result<Arc<Facts>> {
     let analyst = Analyst::new()?;
     let context = Context::default();
     let facts = runtime.block_on(analyst.facts(&statement(0), &context));
-    Ok(Arc::new(
-        facts.map_err(|error| anyhow::anyhow!("{error:?}"))?,
-    ))
+    Ok(Arc::new(facts.context("no facts in time")?))
 }
 
 fn policies() -> Result<PolicySet> {
@@ -314,7 +312,8 @@ fn statement(number: usize) -> String {
         // Writing to a text does not fail.
         write!(text, "{column} <> {random} and ").ok();
     }
-    text + "o.placed_at > '2026-01-01'"
+    text.push_str("o.placed_at > '2026-01-01'");
+    text
 }
 
 fn ending() -> Ending {

@@ -182,7 +182,11 @@ fn sentence(problem: &Problem) -> String {
         near.as_ref()
             .map_or_else(String::new, |near| format!(" {word} {near};"))
     };
-    let around = near("after", &problem.after) + &near("before", &problem.before);
+    let around = [
+        near("after", &problem.after),
+        near("before", &problem.before),
+    ];
+    let around = around.concat();
     if !around.is_empty() {
         place.push_str(&format!(" ({})", around.trim().trim_end_matches(';')));
     }

@@ -91,7 +91,7 @@ fn an_open_end_is_no_problem_and_is_told() {
     assert_eq!((report.proven.frames, report.unproven.frames), (3, 2));
     assert!(report.unproven_places[0].is_end);
     assert!(
-        matches!(&report.notes[..], [Note::Open { segment: 1, up_to: Some(near) }] if near.entry == 2)
+        matches!(&report.notes[..], [Note::Open { segment: 1, up_to: Some(near) }] if near.entry == 1)
     );
 }
 
