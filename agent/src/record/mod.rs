@@ -16,23 +16,24 @@ pub mod checkpoint;
 pub mod entry;
 mod error;
 pub mod event;
-mod facts;
 pub mod format;
 pub mod key;
 pub mod metrics;
 mod proof;
 pub mod read;
 mod segment;
+mod stages;
 mod thread;
 pub mod told;
 mod writer;
 
-pub use about::{Caller, Decided};
+pub use about::{Caller, Decided, Failure, Redaction};
 pub use entry::{Ending, Entry, Masked, Opening, Outcome};
 pub use error::RecordError;
 pub use event::{Event, What};
 pub use metrics::Metrics;
 pub use proof::{Key, Recorded};
+pub use stages::{Stage, Stages};
 pub use writer::{Recorder, Status};
 
 #[cfg(test)]
