@@ -15,6 +15,8 @@ mod statement;
 mod tests;
 #[cfg(test)]
 mod worst;
+#[cfg(test)]
+mod sizes;
 
 use std::sync::Arc;
 

@@ -67,7 +67,12 @@ fn facts() -> Facts {
 }
 
 /// What policies that ask for no circumstances say of a statement.
-pub(super) fn judged(policies: &PolicySet, facts: &Facts, mode: Mode) -> Verdict {
+pub(super) fn judged(
+    policies: &PolicySet,
+    facts: &Facts,
+    mode: Mode,
+    operation: Operation,
+) -> Verdict {
     let principal = Principal {
         workload: Workload::default(),
         user: None,
@@ -86,7 +91,7 @@ pub(super) fn judged(policies: &PolicySet, facts: &Facts, mode: Mode) -> Verdict
         mode,
         now: jiff::Timestamp::UNIX_EPOCH,
     };
-    evaluate(policies, &question, query("select 1", ""))
+    evaluate(policies, &question, operation)
 }
 
 fn name(text: &str) -> ObjectName {
@@ -396,7 +401,7 @@ fn each_access_has_its_decision_and_what_is_not_in_the_facts_follows() {
         ..Facts::for_test(&[Effect::Read])
     };
     facts.effects.insert(Effect::Admin);
-    let decisions = judged(&policies, &facts, Mode::Enforce);
+    let decisions = judged(&policies, &facts, Mode::Enforce, query("select 1", ""));
     let mut decided = decided("select 1", "", Literals::Detected).with_facts(&facts);
     assert_eq!(
         frame(&decided)["facts"]["accesses"][0].get("decision"),

@@ -11,6 +11,7 @@ use crate::identity::{self, Principal, Workload};
 use crate::policy::{Mode, PolicySet, Verdict};
 use crate::record::format::{FRAME_LENGTH_MAX, Kind};
 use crate::record::read::{Reader, segments};
+use crate::record::told::Told;
 use crate::record::{Ending, Opening, Outcome, Recorder, Stage};
 use crate::sql::facts::{Access, Column, ObjectKind};
 use crate::sql::{Effect, ObjectName};
@@ -88,17 +89,21 @@ fn opening() -> Opening {
     }
 }
 
-fn detail(facts: &Facts) -> Decided {
+/// A statement of which every byte is written as six, with more bindings than are recorded.
+fn operation() -> Operation {
     let binding = |number: usize| {
         let value = serde_json::to_string(&long(2000)).unwrap();
         format!("\"n{number}\":{{\"type\":\"TEXT\",\"value\":{value}}}")
     };
     let bindings: Vec<String> = (0..300).map(binding).collect();
     let bindings = format!("{{{}}}", bindings.join(","));
-    let operation = query(&long(STATEMENT_BYTES_MAX + 1), &bindings);
+    query(&long(STATEMENT_BYTES_MAX + 1), &bindings)
+}
+
+fn detail(facts: &Facts) -> Decided {
     let time = jiff::Timestamp::UNIX_EPOCH;
     let approvers = vec!["p".repeat(255); 16];
-    let mut detail = Decided::of(&operation, &Arc::default(), time)
+    let mut detail = Decided::of(&operation(), &Arc::default(), time)
         .with_facts(facts)
         .with_ask(&AskId("a".repeat(64)), approvers);
     detail.session = Some("s".repeat(64));
@@ -135,7 +140,7 @@ async fn the_largest_frames_are_written_and_read() {
     ending.stages.add(Stage::Read, Duration::MAX);
     ending.error = Some(Failure::of("1", &long(10_000), &Redaction::default()));
 
-    let Verdict::Deny(mut denial) = judged(&policies, &facts, Mode::Enforce) else {
+    let Verdict::Deny(mut denial) = judged(&policies, &facts, Mode::Enforce, operation()) else {
         panic!("not denied");
     };
     denial.message = long(100_000);
@@ -144,30 +149,29 @@ async fn the_largest_frames_are_written_and_read() {
     entry.denied(&denial, detail(&facts));
     entry.close(ending).await.unwrap();
 
-    let Verdict::Allow(permit) = judged(&policies, &facts, Mode::Observe) else {
+    let Verdict::Allow(permit) = judged(&policies, &facts, Mode::Observe, operation()) else {
         panic!("not allowed");
     };
     let mut entry = recorder.entry(opening());
-    let operation = detail(&facts);
-    let _recorded = entry.decided(permit, operation).await.unwrap();
-    drop(entry);
+    let _recorded = entry.decided(permit, detail(&facts)).await.unwrap();
 
     let found = frames(&config.dir);
-    let largest = found.iter().map(|(_, payload)| payload.len()).max();
-    println!("{largest:?} of {FRAME_LENGTH_MAX}");
-    let told: serde_json::Value = serde_json::from_slice(&found[0].1).unwrap();
-    assert_eq!(found[0].0, Kind::Ended);
-    assert_eq!(
-        told["statement"]["text"].as_str().unwrap().len(),
-        STATEMENT_BYTES_MAX
-    );
-    for (list, whole) in [("accesses", 400), ("functions", 400), ("missing", 400)] {
-        assert!(
-            told["facts"]["cut"][list].as_u64().unwrap() >= whole,
-            "{list}"
-        );
+    let kinds: Vec<Kind> = found.iter().map(|(kind, _)| *kind).collect();
+    assert_eq!(kinds, [Kind::Ended, Kind::Decided]);
+    for (kind, payload) in &found {
+        println!("{kind:?}: {} of {FRAME_LENGTH_MAX}", payload.len());
+        let told = Told::read(*kind, payload).unwrap();
+        assert_eq!(told.statement.unwrap().text.len(), STATEMENT_BYTES_MAX);
+        assert_eq!(told.bindings.unwrap().cut_from, Some(300));
+        assert!(!told.policies.is_empty());
+        let cut = told.facts.unwrap().cut.unwrap();
+        for (list, whole) in [
+            ("accesses", 400),
+            ("functions", 400),
+            ("missing", 400),
+            ("policies", 10_000),
+        ] {
+            assert!(cut[list].as_u64().unwrap() >= whole, "{list}: {cut}");
+        }
     }
-    assert_eq!(told["bindings"]["cut_from"], 300);
-    assert!(told["facts"]["cut"]["policies"].as_u64().unwrap() > 10_000);
-    assert!(!told["policies"].as_array().unwrap().is_empty());
 }
