@@ -17,7 +17,7 @@ use super::services::{Services, Session};
 use crate::access::Spend;
 use crate::mask::{self, ChunkShape, Masked};
 use crate::policy::{self, Verdict};
-use crate::record::Recorded;
+use crate::record::{Recorded, Stage};
 use crate::session::ChunkLink;
 use crate::snowflake::{Operation, QueryId};
 use crate::telemetry::ErrorChain;
@@ -124,7 +124,10 @@ pub(super) async fn decide(
     let policies = services.policies.snapshot();
     match policy::evaluate(&policies, &question.view(connection), operation) {
         Verdict::Allow(permit) => match exchange.decided(permit).await {
-            Ok(recorded) => Ok((recorded, exchange)),
+            Ok(recorded) => {
+                exchange.begins(Stage::Upstream);
+                Ok((recorded, exchange))
+            }
             Err(refusal) => exchange.end(Err(refusal)),
         },
         // Chunks follow up on a statement that was judged: nothing holds them.

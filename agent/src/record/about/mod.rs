@@ -15,8 +15,6 @@ mod statement;
 mod tests;
 #[cfg(test)]
 mod worst;
-#[cfg(test)]
-mod sizes;
 
 use std::sync::Arc;
 
