@@ -291,9 +291,10 @@ impl Exchange {
         self.bytes = Some(bytes);
     }
 
-    /// Notes the upstream's error as the client gets it, worded as for someone who may see nothing.
-    pub(super) fn failed(&mut self, code: &str, message: &str) {
-        self.failure = Some(Failure::of(code, message, &self.redaction()));
+    /// Notes the upstream's error, code and message, if there is one: as the client gets it, but
+    /// worded as for someone who may see nothing.
+    pub(super) fn failed(&mut self, failure: Option<(String, String)>) {
+        self.failure = failure.map(|(code, text)| Failure::of(&code, &text, &self.redaction()));
     }
 
     /// What was masked of the answer, and what was shown.
@@ -310,7 +311,8 @@ impl Exchange {
         self.outcome = Outcome::Refusal(refusal.reason().label());
         let message = refusal.public_message();
         let is_login = self.operation == "login";
-        self.failed(refusal.code_told(is_login), &message);
+        let code = refusal.code_told(is_login);
+        self.failure = Some(Failure::of(code, &message, &self.redaction()));
         self.message = Some(message);
         let known = self.shown.as_ref().or(self.query_id.as_ref());
         known

@@ -133,9 +133,7 @@ async fn forward(
     let masked = planned.outcome(ready.tally());
     services.metrics.masked.answer(&masked);
     exchange.masked(masked);
-    if let Some((code, message)) = planned.failure(&ready) {
-        exchange.failed(&code, &message);
-    }
+    exchange.failed(planned.failure(&ready));
     let tokens = match (chunks, id) {
         (None, _) => None,
         (Some(set), Some(id)) => {
