@@ -87,7 +87,7 @@ mod tests {
             cut(&mut short, max);
             prop_assert!(written(&short) <= max && text.starts_with(&short));
             // No character more would have fit.
-            if let Some(next) = text[short.len()..].chars().next() {
+            if let Some(next) = text.strip_prefix(&short).unwrap().chars().next() {
                 prop_assert!(written(&short) + written(&next.to_string()) > max);
             }
         }

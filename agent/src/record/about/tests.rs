@@ -232,7 +232,7 @@ fn a_card_number_is_in_no_frame_wherever_it_stands() {
         for statement in &statements {
             let decided = decided(statement, "", literals).with_facts(&facts);
             let message = decided.message(&format!("no policy permits read on {table}"));
-            let told = frame(&decided).to_string() + &message;
+            let told = format!("{} {message}", frame(&decided));
             assert!(!told.contains(CARD), "{literals:?} {statement}: {told}");
         }
         for value in &values {
