@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use agent::config::{Durability, Literals, Record};
 use agent::identity::{Principal, Workload};
-use agent::mask::content::Content;
 use agent::policy::{Mode, Permit, PolicySet, Question, Usage, Verdict, evaluate};
 use agent::record::key::{public_path, read_public};
 use agent::record::read::{Identities, list};
@@ -200,7 +199,7 @@ async fn fill(recorder: &Recorder, dir: &Path, bytes_max: u64, facts: &Arc<Facts
                 for number in 0..256 {
                     let operation = operation(&statement(first + number));
                     let now = jiff::Timestamp::UNIX_EPOCH;
-                    let about = Decided::of(&operation, &Arc::new(Content::default()), now);
+                    let about = Decided::of(&operation, &Arc::default(), now);
                     let about = about.with_facts(&facts);
                     let mut entry = recorder.entry(Opening::default());
                     entry.undecided(about);
@@ -289,7 +288,7 @@ fn permit(policies: &PolicySet, text: &str, facts: &Facts) -> Result<(Permit, De
     };
     let operation = operation(text);
     let now = jiff::Timestamp::UNIX_EPOCH;
-    let about = Decided::of(&operation, &Arc::new(Content::default()), now).with_facts(facts);
+    let about = Decided::of(&operation, &Arc::default(), now).with_facts(facts);
     match evaluate(policies, &question, operation) {
         Verdict::Allow(permit) => Ok((permit, about)),
         Verdict::Hold(_) | Verdict::Deny(_) => bail!("the policy allows everything"),

@@ -10,6 +10,8 @@ mod certificate;
 #[cfg(test)]
 mod chunks;
 #[cfg(test)]
+mod contents;
+#[cfg(test)]
 mod detach;
 #[cfg(test)]
 mod foreign;

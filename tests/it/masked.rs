@@ -51,6 +51,11 @@ def run(cursor, text):
 
 /// A bench with the demo's tables, whose columns carry labels from the start.
 pub(crate) fn bench(name: &str, warehouse: &str) -> Bench {
+    labelled(name, warehouse, LABELS)
+}
+
+/// The same with other labels.
+pub(crate) fn labelled(name: &str, warehouse: &str, text: &str) -> Bench {
     let seed = layout::tests().join("warehouse/demo.sql");
     let warehouse = format!("seed_files = [\"{}\"]\n{warehouse}", seed.display());
     let plan = Plan {
@@ -60,7 +65,7 @@ pub(crate) fn bench(name: &str, warehouse: &str) -> Bench {
     };
     let bench = Bench::with(name, &plan);
     let labels = bench.daemon.files().policies.join("labels.toml");
-    fs::write(labels, LABELS).unwrap();
+    fs::write(labels, text).unwrap();
     bench.daemon.reload().unwrap();
     let read = wait::until("the reload", Duration::from_secs(5), || {
         let log = bench.daemon.log();

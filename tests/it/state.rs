@@ -308,7 +308,8 @@ report([shown(answer), shown(again)[1:], len(rows(fits))])",
         .unwrap();
     assert_eq!(
         decided.payload["facts"]["accesses"],
-        json!([{"action": "read", "type": "Table", "object": "DEMO.PUBLIC.PEOPLE"}])
+        json!([{"action": "read", "type": "Table", "object": "DEMO.PUBLIC.PEOPLE",
+                "decision": "allow", "policies": ["three"]}])
     );
 }
 

@@ -29,6 +29,9 @@ pub struct Workload {
     pub uid: u32,
     pub gid: u32,
     pub comm: String,
+    /// When the process began, in clock ticks since the boot, as the kernel remembered it at
+    /// `connect`.
+    pub started: Option<u64>,
     /// Parent first, at most eight.
     pub ancestors: Vec<Ancestor>,
 }

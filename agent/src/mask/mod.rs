@@ -191,6 +191,12 @@ impl Ready {
         sample::table(plan, masks, &rows, limits)
     }
 
+    /// Code and message of a statement that failed, as the client is told.
+    #[must_use]
+    pub fn failure(&self) -> Option<(&str, String)> {
+        self.answer.failure()
+    }
+
     /// Calls the answered query by the id that its client knows it by.
     ///
     /// # Errors

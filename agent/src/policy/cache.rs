@@ -10,29 +10,37 @@ use super::load::PolicySet;
 use super::verdict::Judgement;
 use crate::sql::Facts;
 
-/// A few hundred bytes each: at most some megabytes.
-const VERDICTS_MAX: usize = 8192;
+/// In some hundred bytes, of which most verdicts take two: at most some megabytes, also when every
+/// statement is one of hundreds of accesses.
+const WEIGHT_MAX: usize = 16_384;
 
 /// Everything that a verdict depends on, as one number. Statements are what an attacker writes: a
 /// hash that could be made to collide would give the verdict of another.
 pub(super) type Key = [u8; 32];
 
 #[derive(Debug, Default)]
-pub(super) struct Verdicts(Mutex<HashMap<Key, Arc<Judgement>>>);
+pub(super) struct Verdicts(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    by_key: HashMap<Key, Arc<Judgement>>,
+    weight: usize,
+}
 
 impl Verdicts {
     pub(super) fn find(&self, key: &Key) -> Option<Arc<Judgement>> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(key).cloned()
+        known.by_key.get(key).cloned()
     }
 
     pub(super) fn keep(&self, key: Key, outcome: &Arc<Judgement>) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // What is asked again comes back by itself.
-        if known.len() >= VERDICTS_MAX {
-            known.clear();
+        if known.weight >= WEIGHT_MAX {
+            *known = Known::default();
         }
-        known.insert(key, Arc::clone(outcome));
+        known.weight += 1 + outcome.accesses().weight();
+        known.by_key.insert(key, Arc::clone(outcome));
     }
 }
 

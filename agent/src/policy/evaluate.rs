@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::annotations::{limits, terms};
 use super::cache::key;
+use super::decisions::Decisions;
 use super::demand::{Need, Target, statement};
 use super::entities::Unfit;
 use super::judge::{Court, Finding};
@@ -97,6 +98,7 @@ pub fn evaluate(policies: &PolicySet, question: &Question<'_>, operation: Operat
             policies: Vec::new(),
             limits: Limits::default(),
             observed: None,
+            accesses: Arc::default(),
         }),
     };
     judgement.about(operation, policies.version())
@@ -148,12 +150,13 @@ fn shows(
     };
     let findings = Court::new(policies, &scene, needs)?.judge(question.approved)?;
     let judgement = match findings.iter().all(Finding::is_permitted) {
-        true => allow(policies, &findings),
+        true => allow(policies, &findings, Arc::default()),
         false => Judgement::Deny(Denial {
             policies: Vec::new(),
             policy_version: policies.version().to_owned(),
             message: "not shown".to_owned(),
             kill: false,
+            accesses: Arc::default(),
         }),
     };
     Ok(Weighed {
@@ -201,12 +204,14 @@ pub(super) fn weigh(
     let scene = Scene::of(question);
     let court = Court::new(policies, &scene, needs)?;
     let findings = court.judge(question.approved)?;
+    let decisions =
+        |held: &[BTreeSet<usize>]| Decisions::of(policies, question.facts, needs, &findings, held);
     let judgement = if findings.iter().all(Finding::is_permitted) && !findings.is_empty() {
-        allow(policies, &findings)
+        allow(policies, &findings, decisions(&[]))
     } else {
         let told = Told::new(policies, &scene, needs, &findings);
-        let hold = hold(policies, question, &court, &told)?;
-        let refused = hold.unwrap_or_else(|| deny(policies, question, &told));
+        let hold = hold(policies, question, &court, &told, &decisions)?;
+        let refused = hold.unwrap_or_else(|| deny(policies, question, &told, decisions(&[])));
         match question.mode {
             Mode::Enforce => refused,
             Mode::Observe => observe(policies, &findings, refused),
@@ -218,12 +223,13 @@ pub(super) fn weigh(
     })
 }
 
-fn allow(policies: &PolicySet, findings: &[Finding]) -> Judgement {
+fn allow(policies: &PolicySet, findings: &[Finding], accesses: Arc<Decisions>) -> Judgement {
     let permitting = permitting(findings);
     Judgement::Allow {
         policies: policies.ids(&permitting),
         limits: limits(&policies.annotations(&permitting)),
         observed: None,
+        accesses,
     }
 }
 
@@ -233,6 +239,7 @@ fn hold(
     question: &Question<'_>,
     court: &Court<'_>,
     told: &Told<'_>,
+    decisions: &dyn Fn(&[BTreeSet<usize>]) -> Arc<Decisions>,
 ) -> Result<Option<Judgement>, Unfit> {
     let failed = told.findings.iter().any(|it| !it.failed.is_empty());
     if question.approved || failed || !policies.mentions().has("approved") || court.is_hopeless() {
@@ -242,8 +249,9 @@ fn hold(
     if !approved.iter().all(Finding::is_permitted) {
         return Ok(None);
     }
-    let mut deciding = BTreeSet::new();
+    let mut held: Vec<BTreeSet<usize>> = Vec::with_capacity(approved.len());
     for (before, after) in told.findings.iter().zip(&approved) {
+        let mut deciding = BTreeSet::new();
         if !before.is_permitted() {
             deciding.extend(&before.forbidden_by);
             // Others permit it anyway.
@@ -253,16 +261,24 @@ fn hold(
             });
             deciding.extend(approvals);
         }
+        held.push(deciding);
     }
+    let deciding: BTreeSet<usize> = held.iter().flatten().copied().collect();
     let terms = terms(&policies.annotations(&deciding));
     Ok(Some(Judgement::Hold {
         message: told.held(&deciding, &terms),
         policies: policies.ids(&deciding),
         terms,
+        accesses: decisions(&held),
     }))
 }
 
-fn deny(policies: &PolicySet, question: &Question<'_>, told: &Told<'_>) -> Judgement {
+fn deny(
+    policies: &PolicySet,
+    question: &Question<'_>,
+    told: &Told<'_>,
+    accesses: Arc<Decisions>,
+) -> Judgement {
     let forbidding: BTreeSet<usize> = told
         .findings
         .iter()
@@ -274,6 +290,7 @@ fn deny(policies: &PolicySet, question: &Question<'_>, told: &Told<'_>) -> Judge
         kill: policies.named(&forbidding).any(|it| it.annotations.kill),
         policies: policies.ids(&forbidding),
         policy_version: policies.version().to_owned(),
+        accesses,
     })
 }
 
@@ -286,11 +303,13 @@ fn observe(policies: &PolicySet, findings: &[Finding], refused: Judgement) -> Ju
             policies: deciding,
             message,
             terms: _,
+            accesses,
         } => Denial {
             policies: deciding,
             policy_version: policies.version().to_owned(),
             message: would_be(&message),
             kill: false,
+            accesses,
         },
         Judgement::Deny(denial) => Denial {
             message: would_be(&denial.message),
@@ -302,6 +321,7 @@ fn observe(policies: &PolicySet, findings: &[Finding], refused: Judgement) -> Ju
     Judgement::Allow {
         policies: policies.ids(&permitting(findings)),
         limits: Limits::default(),
+        accesses: Arc::clone(&denial.accesses),
         observed: Some(denial),
     }
 }
@@ -313,6 +333,7 @@ fn refuse(policies: &PolicySet, reason: &str) -> Judgement {
         policy_version: policies.version().to_owned(),
         message: format!("denied: {reason}; {}", message::owner(policies)),
         kill: false,
+        accesses: Arc::default(),
     })
 }
 

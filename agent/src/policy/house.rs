@@ -4,6 +4,7 @@
 //! Not a way past the policies: the only statements are those that this module writes from names,
 //! they read no rows of a client's tables, and their answers go to no client.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::load::PolicySet;
@@ -94,6 +95,7 @@ fn permit(
         policies: vec![reason.to_owned()],
         limits,
         observed: None,
+        accesses: Arc::default(),
     };
     match judgement.about(operation, policies.version()) {
         Verdict::Allow(permit) => Some(permit),

@@ -7,6 +7,7 @@
 
 pub mod annotations;
 mod cache;
+pub mod decisions;
 mod demand;
 mod depth;
 mod draft;
@@ -30,6 +31,7 @@ mod store;
 pub mod verdict;
 mod vocabulary;
 
+pub use decisions::{Decision, Decisions};
 pub use evaluate::{Demand, Mode, Question, Usage, decide, evaluate};
 pub use load::{PolicySet, Rule, default_policy};
 pub use problem::{LoadError, Problem};

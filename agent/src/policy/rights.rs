@@ -2,6 +2,7 @@
 //! questions.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::annotations::terms;
 use super::demand::{Need, Target};
@@ -193,6 +194,7 @@ fn settle(
                 policies: policies.ids(&forbidding),
                 policy_version: policies.version().to_owned(),
                 kill: false,
+                accesses: Arc::default(),
             })
         }
     }

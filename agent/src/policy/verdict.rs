@@ -1,8 +1,10 @@
 //! What policy answers. Only this module makes a [`Permit`].
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::decisions::Decisions;
 use crate::snowflake::Operation;
 
 /// The answer to one question.
@@ -24,12 +26,14 @@ pub enum Judgement {
         limits: Limits,
         /// What would have been said if the scope did more than observe.
         observed: Option<Denial>,
+        accesses: Arc<Decisions>,
     },
     Hold {
         terms: Terms,
         /// The policies that would allow, or would no longer forbid, sorted.
         policies: Vec<String>,
         message: String,
+        accesses: Arc<Decisions>,
     },
     Deny(Denial),
 }
@@ -54,6 +58,15 @@ impl Judgement {
         }
     }
 
+    /// What was decided of each access.
+    #[must_use]
+    pub const fn accesses(&self) -> &Arc<Decisions> {
+        match self {
+            Self::Allow { accesses, .. } | Self::Hold { accesses, .. } => accesses,
+            Self::Deny(denial) => &denial.accesses,
+        }
+    }
+
     pub(super) fn about(&self, operation: Operation, policy_version: &str) -> Verdict {
         let policy_version = policy_version.to_owned();
         match self.clone() {
@@ -61,23 +74,27 @@ impl Judgement {
                 policies,
                 limits,
                 observed,
+                accesses,
             } => Verdict::Allow(Permit {
                 operation,
                 policies,
                 policy_version,
                 limits,
                 observed,
+                accesses,
             }),
             Self::Hold {
                 terms,
                 policies,
                 message,
+                accesses,
             } => Verdict::Hold(Hold {
                 operation,
                 terms,
                 policies,
                 policy_version,
                 message,
+                accesses,
             }),
             Self::Deny(denial) => Verdict::Deny(denial),
         }
@@ -144,6 +161,7 @@ pub struct Hold {
     pub policy_version: String,
     /// One line for the client and for the approver: what is missing.
     pub message: String,
+    pub accesses: Arc<Decisions>,
 }
 
 impl Hold {
@@ -167,6 +185,7 @@ pub struct Permit {
     policy_version: String,
     limits: Limits,
     observed: Option<Denial>,
+    accesses: Arc<Decisions>,
 }
 
 impl Permit {
@@ -198,6 +217,12 @@ impl Permit {
         &self.policy_version
     }
 
+    /// What was decided of each access.
+    #[must_use]
+    pub const fn accesses(&self) -> &Arc<Decisions> {
+        &self.accesses
+    }
+
     /// Gives up the operation; [`crate::record`] is the only caller (see [`crate::record::Key`]).
     pub fn into_operation(self, _key: &crate::record::Key) -> Operation {
         self.operation
@@ -214,6 +239,7 @@ impl Permit {
             policy_version: "0".to_owned(),
             limits: Limits::default(),
             observed: None,
+            accesses: Arc::default(),
         }
     }
 }
@@ -228,4 +254,6 @@ pub struct Denial {
     pub message: String,
     /// `@kill`: the process that asked is to be ended.
     pub kill: bool,
+    /// What was decided of each access, for the record.
+    pub accesses: Arc<Decisions>,
 }

@@ -109,7 +109,7 @@ async fn abort(
         | Operation::Chunk { .. }
         | Operation::ApiCancel(_) => return,
     };
-    let deciding = chunk::decide(connection, services, session, abort);
+    let deciding = chunk::decide(connection, services, session, abort, None);
     let decided = Box::pin(deciding).await;
     let Ok((recorded, exchange)) = decided else {
         return;

@@ -17,9 +17,9 @@ use super::services::{Services, Session};
 use crate::access::Spend;
 use crate::mask::{self, ChunkShape, Masked};
 use crate::policy::{self, Verdict};
-use crate::record::Recorded;
+use crate::record::{Recorded, Stage};
 use crate::session::ChunkLink;
-use crate::snowflake::Operation;
+use crate::snowflake::{Operation, QueryId};
 use crate::telemetry::ErrorChain;
 use crate::upstream::UpstreamError;
 
@@ -41,7 +41,8 @@ pub(super) async fn perform(
         Ok(unmasked) => unmasked,
         Err(UpstreamError::ChunkExpired { .. }) => {
             let fresh = Box::pin(refresh(connection, services, session, link)).await?;
-            let deciding = decide(connection, services, session, operation);
+            let query = Some(&link.query_id);
+            let deciding = decide(connection, services, session, operation, query);
             let (recorded, exchange) = Box::pin(deciding).await?;
             let fetched = services
                 .upstream
@@ -80,7 +81,7 @@ async fn refresh(
     link: &ChunkLink,
 ) -> Result<ChunkLink, Refusal> {
     let operation = Operation::Result(link.query_id.clone());
-    let deciding = decide(connection, services, session, operation.clone());
+    let deciding = decide(connection, services, session, operation.clone(), None);
     let (recorded, exchange) = Box::pin(deciding).await?;
     let tag = services.query_tag(connection, Some(session), recorded.entry(), None);
     let sending = services.upstream.send(recorded, &session.upstream, &tag);
@@ -104,20 +105,29 @@ async fn refresh(
         })
 }
 
+/// Permits and records a request of ours, which goes on with a result; `query` names it where the
+/// operation has only a capability.
 pub(super) async fn decide(
     connection: &Connection,
     services: &Arc<Services>,
     session: &Session,
     operation: Operation,
+    query: Option<&QueryId>,
 ) -> Result<(Recorded, Exchange), Refusal> {
     let mut exchange = Exchange::open(connection, services);
     exchange.asks(&operation);
     exchange.belongs_to(session);
+    if let Some(query) = query {
+        exchange.is_of(query);
+    }
     let question = Question::without_facts(session);
     let policies = services.policies.snapshot();
     match policy::evaluate(&policies, &question.view(connection), operation) {
         Verdict::Allow(permit) => match exchange.decided(permit).await {
-            Ok(recorded) => Ok((recorded, exchange)),
+            Ok(recorded) => {
+                exchange.begins(Stage::Upstream);
+                Ok((recorded, exchange))
+            }
             Err(refusal) => exchange.end(Err(refusal)),
         },
         // Chunks follow up on a statement that was judged: nothing holds them.

@@ -278,7 +278,7 @@ pub(super) async fn abort(
         Some(handle) => Operation::ApiCancel(handle),
         None => Operation::Abort(Abort::Request(statement.request.clone())),
     };
-    let decided = chunk::decide(connection, services, session, operation);
+    let decided = chunk::decide(connection, services, session, operation, None);
     let (recorded, exchange) = Box::pin(decided).await?;
     let sending = api::send(services, session, recorded, "");
     let sent = Box::pin(sending).await;

@@ -18,6 +18,7 @@ use super::services::{Services, Session};
 use crate::catalog::definition;
 use crate::mask;
 use crate::policy::{Permit, house};
+use crate::record::Stage;
 use crate::snowflake::catalog::{Ask, Told};
 use crate::snowflake::{Query, RequestId};
 use crate::sql::context::{Lookup, Relation};
@@ -197,6 +198,7 @@ async fn put(
             return None;
         }
     };
+    exchange.begins(Stage::Upstream);
     session.state.interrupted();
     let tag = services.query_tag(connection, Some(session), recorded.entry(), None);
     let sending = services.upstream.send(recorded, &session.upstream, &tag);

@@ -11,11 +11,11 @@ use super::refusal::{Asked, Reason, Refusal};
 use super::services::{Services, Session};
 use crate::access::{Ask, AskId};
 use crate::clock;
-use crate::mask::content::Content;
 use crate::policy::{Denial, Hold, Permit};
 use crate::record::told::Table;
 use crate::record::{
-    self, Decided, Ending, Entry, Masked, Opening, Outcome, RecordError, Recorded,
+    self, Decided, Ending, Entry, Failure, Masked, Opening, Outcome, RecordError, Recorded,
+    Redaction, Stage, Stages,
 };
 use crate::session::SessionId;
 use crate::snowflake::{Operation, QueryId};
@@ -28,6 +28,9 @@ pub(super) struct Exchange {
     number: u64,
     services: Arc<Services>,
     started: Instant,
+    /// The stage that the operation is in, and since when.
+    stage: Option<(Stage, Instant)>,
+    stages: Stages,
     operation: &'static str,
     workload: Option<String>,
     operator: Option<String>,
@@ -37,6 +40,7 @@ pub(super) struct Exchange {
     detail: Option<Decided>,
     outcome: Outcome,
     message: Option<String>,
+    failure: Option<Failure>,
     query_id: Option<QueryId>,
     rows: Option<u64>,
     bytes: Option<u64>,
@@ -75,11 +79,14 @@ impl Exchange {
 
     fn with(opening: Opening, workload: Option<String>, services: &Arc<Services>) -> Self {
         let entry = services.recorder.entry(opening);
+        let started = Instant::now();
         Self {
             number: entry.number(),
             entry: Some(entry),
             services: Arc::clone(services),
-            started: Instant::now(),
+            started,
+            stage: Some((Stage::Read, started)),
+            stages: Stages::default(),
             operation: "unreadable",
             workload,
             operator: None,
@@ -88,6 +95,7 @@ impl Exchange {
             detail: None,
             outcome: Outcome::Abandoned,
             message: None,
+            failure: None,
             query_id: None,
             rows: None,
             bytes: None,
@@ -99,26 +107,42 @@ impl Exchange {
         }
     }
 
+    /// Notes that the operation comes to a stage.
+    pub(super) fn begins(&mut self, stage: Stage) {
+        self.leaves();
+        self.stage = Some((stage, Instant::now()));
+    }
+
+    /// Notes that it leaves the stage that it is in.
+    fn leaves(&mut self) {
+        if let Some((stage, since)) = self.stage.take() {
+            self.stages.add(stage, since.elapsed());
+        }
+    }
+
     pub(super) fn asks(&mut self, operation: &Operation) {
+        self.begins(Stage::Authenticate);
         self.operation = operation.name();
-        self.detail = Some(Decided::of(operation, &self.redactions(), clock::now()));
+        self.detail = Some(Decided::of(operation, &self.redaction(), clock::now()));
     }
 
     /// Notes a request of ours, made because of a client's.
     pub(super) fn asks_for_us(&mut self, purpose: &'static str, operation: &Operation) {
+        self.begins(Stage::Authenticate);
         self.operation = purpose;
-        let redactions = self.redactions();
-        self.detail = Some(Decided::ours(purpose, operation, &redactions, clock::now()));
+        let redaction = self.redaction();
+        self.detail = Some(Decided::ours(purpose, operation, &redaction, clock::now()));
     }
 
-    /// What is not recorded, by the labels that are in force.
-    fn redactions(&self) -> Arc<Content> {
+    /// What is not recorded, by the labels that are in force and as configured.
+    fn redaction(&self) -> Arc<Redaction> {
         let policies = self.services.policies.snapshot();
         let masks = self
             .services
             .masker
             .masks(policies.labels(), policies.version());
-        Arc::clone(masks.redactions())
+        let literals = self.services.config.record.literals;
+        Arc::new(Redaction::new(Arc::clone(masks.redactions()), literals))
     }
 
     /// Notes where a request went that is no operation. A path to a chunk is a secret.
@@ -131,11 +155,21 @@ impl Exchange {
     pub(super) fn called_by(&mut self, caller: &Caller) {
         let session = caller.session().map(|session| session.id.to_string());
         self.is_about(session, caller.account(), caller.credential());
+        if let Caller::Fetcher(_, link) = caller {
+            self.is_of(&link.query_id);
+        }
+        self.begins(Stage::Analyse);
+    }
+
+    /// Notes the query whose result is fetched by a capability.
+    pub(super) fn is_of(&mut self, query: &QueryId) {
+        self.detail.get_or_insert_default().is_of(query);
     }
 
     pub(super) fn belongs_to(&mut self, session: &Session) {
         let id = Some(session.id.to_string());
         self.is_about(id, &session.account, &session.credential);
+        self.begins(Stage::Decide);
     }
 
     /// Notes for whom it is made, and with what.
@@ -159,6 +193,7 @@ impl Exchange {
         if let Some(facts) = question.facts() {
             self.detail = self.detail.take().map(|detail| detail.with_facts(facts));
         }
+        self.begins(Stage::Decide);
     }
 
     pub(super) fn denied(&mut self, denial: &Denial) {
@@ -226,10 +261,12 @@ impl Exchange {
     pub(super) async fn decided(&mut self, permit: Permit) -> Result<Recorded, Refusal> {
         let mut detail = self.detail.take().unwrap_or_default();
         detail.time = clock::now();
+        self.begins(Stage::Record);
         let decided = match &mut self.entry {
             Some(entry) => entry.decided(permit, detail).await,
             None => Err(RecordError::Decided),
         };
+        self.leaves();
         decided.map_err(|error| {
             tracing::error!(error = %crate::telemetry::ErrorChain(&error), "request not recorded");
             Refusal::new(
@@ -242,10 +279,25 @@ impl Exchange {
 
     /// What the upstream's answer says of itself.
     pub(super) fn returned(&mut self, query_id: Option<QueryId>, rows: Option<u64>, bytes: u64) {
+        self.begins(Stage::Mask);
         self.services.metrics.rows.inc_by(rows.unwrap_or(0));
         self.query_id = query_id;
         self.rows = rows;
         self.bytes = Some(bytes);
+    }
+
+    /// What of a result is handed out, whose rows were counted with its first answer.
+    pub(super) fn hands_out(&mut self, query: &QueryId, rows: u64, bytes: u64) {
+        self.begins(Stage::Mask);
+        self.query_id = Some(query.clone());
+        self.rows = Some(rows);
+        self.bytes = Some(bytes);
+    }
+
+    /// Notes the upstream's error, code and message, if there is one: as the client gets it, but
+    /// worded as for someone who may see nothing.
+    pub(super) fn failed(&mut self, failure: Option<(String, String)>) {
+        self.failure = failure.map(|(code, text)| Failure::of(&code, &text, &self.redaction()));
     }
 
     /// What was masked of the answer, and what was shown.
@@ -265,7 +317,11 @@ impl Exchange {
     /// Notes the refusal; returns the query id to show: the entry's number, when Snowflake gave none.
     pub(super) fn refused(&mut self, refusal: &Refusal) -> QueryId {
         self.outcome = Outcome::Refusal(refusal.reason().label());
-        self.message = Some(refusal.public_message());
+        let message = refusal.public_message();
+        let is_login = self.operation == "login";
+        let code = refusal.code_told(is_login);
+        self.failure = Some(Failure::of(code, &message, &self.redaction()));
+        self.message = Some(message);
         let known = self.shown.as_ref().or(self.query_id.as_ref());
         known
             .cloned()
@@ -292,6 +348,7 @@ impl Exchange {
     /// Writes the ending, which is synced with the next decision, the request's one line in the
     /// log, and its counts.
     fn finish(&mut self, mut entry: Entry) {
+        self.leaves();
         let duration = self.started.elapsed();
         let outcome = match self.outcome {
             Outcome::Answer => "answer",
@@ -307,6 +364,8 @@ impl Exchange {
         ending.bytes = self.bytes;
         ending.masked = std::mem::take(&mut self.masked);
         ending.table = self.table.take();
+        ending.stages = self.stages;
+        ending.error = self.failure.take();
         tracing::info!(
             target: "access",
             operation = self.operation,

@@ -13,8 +13,8 @@ use super::refusal::{Reason, Refusal};
 use super::services::{Services, Session};
 use super::{api, chunk, login, masking};
 use crate::mask::{self, Admitted, MaskError, Masked};
-use crate::record::Recorded;
 use crate::record::event::Closing;
+use crate::record::{Recorded, Stage};
 use crate::session::{Place, Terms};
 use crate::snowflake::chunk::Capability;
 use crate::snowflake::login::ClientTokens;
@@ -34,16 +34,18 @@ pub(super) async fn perform(
 ) -> Result<Masked, Refusal> {
     let session = match caller {
         Caller::Newcomer(newcomer) => {
+            exchange.begins(Stage::Upstream);
             let login = login::perform(connection, services, *newcomer, recorded);
             let (session, masked) = Box::pin(login).await?;
             exchange.opened(session);
             return Ok(masked);
         }
         Caller::Fetcher(session, link) => {
-            return Box::pin(chunk::perform(
-                connection, services, &session, &link, recorded,
-            ))
-            .await;
+            exchange.begins(Stage::Upstream);
+            let work = chunk::perform(connection, services, &session, &link, recorded);
+            let masked = Box::pin(work).await?;
+            exchange.hands_out(&link.query_id, link.size.rows, link.size.bytes);
+            return Ok(masked);
         }
         Caller::Known(session) => session,
     };
@@ -101,6 +103,7 @@ async fn forward(
     if shape.is_some() {
         bounds::check_again(connection, services, session, &terms).await?;
     }
+    exchange.begins(Stage::Upstream);
     let sending = api::send(services, session, recorded, &tag);
     let waiting = bounds::in_time(connection, services, session, &operation, &terms, sending);
     let unmasked = Box::pin(waiting).await?;
@@ -132,6 +135,7 @@ async fn forward(
     let masked = planned.outcome(ready.tally());
     services.metrics.masked.answer(&masked);
     exchange.masked(masked);
+    exchange.failed(planned.failure(&ready));
     let tokens = match (chunks, id) {
         (None, _) => None,
         (Some(set), Some(id)) => {

@@ -205,6 +205,28 @@ impl Refusal {
         (status, api::failed(self.code(), message, query_id))
     }
 
+    /// The code that the client is told, whatever form the answer has.
+    pub(super) fn code_told(&self, is_login: bool) -> &'static str {
+        let of = |reasons: &[Reason]| reasons.contains(&self.reason);
+        if of(&[Reason::UnknownPath]) {
+            error::NOT_FOUND
+        } else if is_login {
+            error::LOGIN_REFUSED
+        } else if of(&[Reason::TokenExpired]) {
+            error::TOKEN_EXPIRED
+        } else if of(&[Reason::MasterExpired]) {
+            error::MASTER_EXPIRED
+        } else if of(&[
+            Reason::TokenUnknown,
+            Reason::ForeignToken,
+            Reason::UpstreamSessionLost,
+        ]) {
+            error::SESSION_GONE
+        } else {
+            self.code().0
+        }
+    }
+
     /// Snowflake's code and SQLSTATE, from which a driver makes its exception class.
     pub(super) const fn code(&self) -> (&'static str, &'static str) {
         match self.reason {

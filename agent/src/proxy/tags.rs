@@ -20,7 +20,7 @@ use crate::mask;
 use crate::mask::labels::import::{Header, RowsError, Tags};
 use crate::mask::{MaskError, rows};
 use crate::policy::{Permit, house};
-use crate::record::Recorded;
+use crate::record::{Recorded, Stage};
 use crate::snowflake::chunk::ChunkSet;
 use crate::snowflake::tags::{Answer, BYTES_MAX, Page, ROWS_MAX, Row};
 use crate::snowflake::{Login, RequestId};
@@ -199,7 +199,10 @@ impl Errand {
         exchange.asks_for_us("labels", permit.operation());
         exchange.is_for(&self.operator, &self.account.name, &self.credential.name);
         match exchange.decided(permit).await {
-            Ok(recorded) => Ok((recorded, exchange)),
+            Ok(recorded) => {
+                exchange.begins(Stage::Upstream);
+                Ok((recorded, exchange))
+            }
             Err(refusal) => exchange.end(Err(refusal)),
         }
     }

@@ -7,11 +7,12 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::about::{Caller, Decided};
+use super::about::{Caller, Decided, Failure, policies};
 use super::error::RecordError;
 use super::format::Kind;
 use super::proof::Recorded;
 use super::segment::Draft;
+use super::stages::Stages;
 use super::told::Table;
 use super::writer::Recorder;
 use crate::policy::{Denial, Hold, Permit};
@@ -54,11 +55,11 @@ struct Observed {
     message: String,
 }
 
-impl From<&Denial> for Observed {
-    fn from(denial: &Denial) -> Self {
+impl Observed {
+    fn of(denial: &Denial, about: &Decided) -> Self {
         Self {
-            policies: denial.policies.clone(),
-            message: denial.message.clone(),
+            policies: policies(&denial.policies),
+            message: about.message(&denial.message),
         }
     }
 }
@@ -83,6 +84,10 @@ pub struct Ending {
     pub table: Option<Table>,
     #[serde(serialize_with = "microseconds", rename = "duration_us")]
     pub duration: Duration,
+    #[serde(skip_serializing_if = "Stages::is_empty")]
+    pub stages: Stages,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<Failure>,
 }
 
 /// What masking did to an answer.
@@ -130,6 +135,8 @@ impl Ending {
             masked: Masked::default(),
             table: None,
             duration,
+            stages: Stages::default(),
+            error: None,
         }
     }
 
@@ -228,15 +235,16 @@ impl Entry {
         }
         let opening = self.opening.as_ref().ok_or(RecordError::Decided)?;
         detail.describe(permit.operation());
+        detail.decide(permit.accesses());
         let time = detail.time;
         let decision = Decision {
             verdict: "allow",
-            policies: permit.policies().to_vec(),
+            policies: policies(permit.policies()),
             policy_version: permit.policy_version().to_owned(),
             message: None,
             max_rows: permit.limits().max_rows,
             timeout_seconds: permit.limits().timeout.map(|timeout| timeout.as_secs()),
-            observed: permit.observed().map(Observed::from),
+            observed: permit.observed().map(|it| Observed::of(it, &detail)),
             about: detail,
         };
         let frame = DecidedFrame {
@@ -250,12 +258,13 @@ impl Entry {
     }
 
     /// Keeps a denial for the ended frame, which is then the entry's only one.
-    pub fn denied(&mut self, denial: &Denial, detail: Decided) {
+    pub fn denied(&mut self, denial: &Denial, mut detail: Decided) {
+        detail.decide(&denial.accesses);
         self.decision = Some(Box::new(Decision {
             verdict: "deny",
-            policies: denial.policies.clone(),
+            policies: policies(&denial.policies),
             policy_version: denial.policy_version.clone(),
-            message: Some(denial.message.clone()),
+            message: Some(detail.message(&denial.message)),
             max_rows: None,
             timeout_seconds: None,
             observed: None,
@@ -265,12 +274,13 @@ impl Entry {
 
     /// Keeps that people must decide for the ended frame, which is then the entry's only one: what
     /// they decide is an entry of its own.
-    pub fn held(&mut self, hold: &Hold, detail: Decided) {
+    pub fn held(&mut self, hold: &Hold, mut detail: Decided) {
+        detail.decide(&hold.accesses);
         self.decision = Some(Box::new(Decision {
             verdict: "hold",
-            policies: hold.policies.clone(),
+            policies: policies(&hold.policies),
             policy_version: hold.policy_version.clone(),
-            message: Some(hold.message.clone()),
+            message: Some(detail.message(&hold.message)),
             max_rows: None,
             timeout_seconds: None,
             observed: None,

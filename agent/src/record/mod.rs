@@ -39,7 +39,6 @@ mod commit;
 pub mod entry;
 mod error;
 pub mod event;
-mod facts;
 mod files;
 pub mod format;
 mod head;
@@ -49,19 +48,21 @@ mod proof;
 pub mod read;
 mod recover;
 mod segment;
+mod stages;
 mod state;
 mod thread;
 pub mod told;
 pub mod verify;
 mod writer;
 
-pub use about::{Caller, Decided};
+pub use about::{Caller, Decided, Failure, Redaction};
 pub use entry::{Ending, Entry, Masked, Opening, Outcome};
 pub use error::{RecordError, Unrecorded};
 pub use event::{Event, What};
 pub use head::Head;
 pub use metrics::Metrics;
 pub use proof::{Key, Recorded};
+pub use stages::{Stage, Stages};
 pub use writer::{Recorder, Status};
 
 #[cfg(test)]

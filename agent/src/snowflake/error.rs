@@ -18,6 +18,17 @@ pub const TIMED_OUT: (&str, &str) = ("000630", "57014");
 /// Something behind us failed: the statement may be sent again as a new one.
 pub const UPSTREAM_FAILED: (&str, &str) = ("000610", "08006");
 
+/// A login that is refused.
+pub const LOGIN_REFUSED: &str = "390100";
+/// A session that is no more.
+pub const SESSION_GONE: &str = "390111";
+/// A token to be renewed.
+pub const TOKEN_EXPIRED: &str = "390112";
+/// A token with which nothing can be renewed.
+pub const MASTER_EXPIRED: &str = "390114";
+/// A path that does not exist.
+pub const NOT_FOUND: &str = "390400";
+
 /// Writes the answer to a statement that fails.
 #[must_use]
 pub fn statement_failed(code: (&str, &str), message: &str, query_id: &QueryId) -> Vec<u8> {
@@ -41,21 +52,21 @@ pub fn statement_failed(code: (&str, &str), message: &str, query_id: &QueryId) -
 /// Writes the answer to a login that is refused.
 #[must_use]
 pub fn login_refused(message: &str) -> Vec<u8> {
-    failure("390100", message, &Empty {})
+    failure(LOGIN_REFUSED, message, &Empty {})
 }
 
 /// Writes the answer to a token of a session that is no more, or never was the caller's.
 #[must_use]
 pub fn session_gone() -> Vec<u8> {
     const MESSAGE: &str = "Session no longer exists.  New login required to access the service.";
-    failure("390111", MESSAGE, &Empty {})
+    failure(SESSION_GONE, MESSAGE, &Empty {})
 }
 
 /// Writes the answer that makes a driver renew its tokens and send the request again.
 #[must_use]
 pub fn token_expired() -> Vec<u8> {
     failure(
-        "390112",
+        TOKEN_EXPIRED,
         "Authentication token has expired.  The user must authenticate again.",
         &Empty {},
     )
@@ -65,7 +76,7 @@ pub fn token_expired() -> Vec<u8> {
 #[must_use]
 pub fn master_expired() -> Vec<u8> {
     failure(
-        "390114",
+        MASTER_EXPIRED,
         "Authentication token has expired.  The user must authenticate again.",
         &Empty {},
     )
@@ -74,7 +85,7 @@ pub fn master_expired() -> Vec<u8> {
 /// Writes the body of HTTP 404.
 #[must_use]
 pub fn not_found(message: &str) -> Vec<u8> {
-    failure("390400", message, &Empty {})
+    failure(NOT_FOUND, message, &Empty {})
 }
 
 /// Writes the answer to a request that needs none: heartbeat, close, telemetry, abort.

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod api;
+pub mod bindings;
 pub mod catalog;
 pub mod chunk;
 mod envelope;

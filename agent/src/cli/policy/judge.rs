@@ -152,6 +152,7 @@ impl Asker {
                 policy_version: policies.version().to_owned(),
                 message: "denied: the statement was not analysed".to_owned(),
                 kill: false,
+                accesses: Arc::default(),
             })),
         }
     }

@@ -140,6 +140,7 @@ fn assemble(
         tgid: caller.tgid,
         uid: caller.uid,
         gid: caller.gid,
+        started: caller.start_ticks(),
         comm: caller.comm,
         ancestors: ancestors.unwrap_or_default(),
     }

@@ -160,7 +160,7 @@ fn gone() -> Caller {
         uid: 1000,
         gid: 100,
         comm: "python3".to_owned(),
-        start_time_ns: Some(1),
+        start_time_ns: Some(79_999_999),
         ..Caller::default()
     }
 }
@@ -196,6 +196,7 @@ async fn a_process_that_is_gone_leaves_the_kernels_facts() {
             uid: 1000,
             gid: 100,
             comm: "python3".to_owned(),
+            started: Some(7),
             ..Workload::default()
         }
     );
@@ -225,6 +226,7 @@ async fn our_own_process_is_identified_with_its_program() {
         ..Caller::default()
     };
     let principal = identifier(&[]).identify(caller, "/", 1).await.unwrap();
+    assert_eq!(principal.workload.started, Some(ticks));
     assert_eq!(principal.workload.exe, std::env::current_exe().ok());
     assert_eq!(principal.workload.exe_sha256.unwrap().len(), 64);
     assert!(!principal.workload.ancestors.is_empty());

@@ -39,6 +39,13 @@ pub struct Caller {
     pub exe_device: Option<u64>,
 }
 
+impl Caller {
+    /// The start time as `/proc/PID/stat` has it, in clock ticks since the boot.
+    pub(super) fn start_ticks(&self) -> Option<u64> {
+        Some(self.start_time_ns? / TICK_NS)
+    }
+}
+
 /// What is proven about the process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProcessFacts {
@@ -85,10 +92,8 @@ pub enum ProcessError {
 /// Reads the facts. Blocks: executables are hashed.
 pub(super) fn read(caller: &Caller, digests: &Digests) -> Result<ProcessFacts, ProcessError> {
     let tgid = caller.tgid;
-    let expected = caller
-        .start_time_ns
-        .ok_or(ProcessError::NoStartTime { tgid })?
-        / TICK_NS;
+    let expected = caller.start_ticks();
+    let expected = expected.ok_or(ProcessError::NoStartTime { tgid })?;
     let process = Process::open(tgid)?;
     process.expect_start(expected)?;
     let exe = process.executable(caller, digests)?;

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::content::Content;
+use super::detect::Hint;
 use super::leaves::{self, Change, Leaf};
 use super::marker;
 use crate::sql::facts::{Effect, Facts};
@@ -128,12 +129,22 @@ pub fn redact<'s>(sql: &'s str, content: &Content) -> Cow<'s, str> {
         return Cow::Borrowed(sql);
     }
     let parts = sql::parts(sql);
-    let hint = content.scanner().context(&words(parts.as_deref()));
+    let hint = hint(parts.as_deref(), content);
     let mut found = Vec::new();
     redact_with(sql, parts, &mut |text, output| {
         found.clear();
         content.text(text, &hint, output, &mut found)
     })
+}
+
+/// What the words of a statement say of the values that it is run with.
+#[must_use]
+pub fn context(sql: &str, content: &Content) -> Hint {
+    hint(sql::parts(sql).as_deref(), content)
+}
+
+fn hint(parts: Option<&[Part<'_>]>, content: &Content) -> Hint {
+    content.scanner().context(&words(parts))
 }
 
 /// The words of a statement, like the name of a column.

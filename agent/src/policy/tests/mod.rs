@@ -1,6 +1,7 @@
 //! What policy promises, and the answers of the shipped packs.
 
 mod decide;
+mod decisions;
 mod explain;
 mod files;
 mod holds;

@@ -35,6 +35,7 @@ use crate::access::AskState;
 use crate::http::CanonicalRequest;
 use crate::mask::{self, Masked};
 use crate::policy::{self, Denial};
+use crate::record::Stage;
 use crate::session::{self, Cancelled, NewHold, Terms, Told, statement_digest};
 use crate::snowflake::progress::{self, Standing};
 use crate::snowflake::{Abort, Operation, Query, QueryId, Via, api};
@@ -181,6 +182,7 @@ pub(super) async fn attend(
     operation: &Operation,
     exchange: &mut Exchange,
 ) -> Result<Masked, Refusal> {
+    exchange.begins(Stage::Hold);
     exchange.shown_as(held.id.clone());
     // Its first answer is in the form of the way that it came.
     if held.api != operation.is_api() {

@@ -41,6 +41,8 @@ const INLINE_BYTES_MAX: u64 = 64 << 10;
 pub(super) struct Planned {
     pub(super) plan: Arc<Plan>,
     wording: Wording,
+    /// As for someone who may see nothing: for the record.
+    strict: Wording,
     masks: Arc<Masks>,
     is_parent: bool,
     has_rows: bool,
@@ -76,6 +78,14 @@ impl Planned {
             digest: self.digest(),
             is_parent: self.is_parent,
         }
+    }
+
+    /// Code and message of a statement that failed, as they are recorded: without what only this
+    /// principal may see.
+    pub(super) fn failure(&self, ready: &Ready) -> Option<(String, String)> {
+        let (code, message) = ready.failure()?;
+        let message = self.strict.reword(&message).into_owned();
+        Some((code.to_owned(), message))
     }
 
     /// What is recorded and counted once the rows are masked.
@@ -149,7 +159,9 @@ pub(super) async fn plan(
     let is_parent = !admitted.summary().child_ids.is_empty();
     let origin = terms.origin(is_parent);
     let fields = admitted.fields().to_vec();
-    let planned = make(connection, services, &policies, &question, origin, fields);
+    let is_failure = !admitted.summary().success;
+    let answer = (fields, is_failure);
+    let planned = make(connection, services, &policies, &question, origin, answer);
     check_strict(&policies, &planned.plan)?;
     Ok(Planned {
         is_parent,
@@ -167,7 +179,8 @@ pub(super) fn plan_chunk(
     let policies = services.policies.snapshot();
     let origin = link.terms.origin(link.shape.is_parent);
     let fields = link.shape.fields.clone();
-    let planned = make(connection, services, &policies, question, origin, fields);
+    let answer = (fields, false);
+    let planned = make(connection, services, &policies, question, origin, answer);
     planned.goes_on(&link.shape.digest)?;
     Ok(planned)
 }
@@ -178,7 +191,7 @@ fn make(
     policies: &PolicySet,
     question: &Question,
     origin: Origin<'_>,
-    fields: Vec<Field>,
+    (fields, is_failure): (Vec<Field>, bool),
 ) -> Planned {
     let masks = services.masker.masks(policies.labels(), policies.version());
     let rights = Rights {
@@ -198,8 +211,16 @@ fn make(
     };
     let has_rows = !fields.is_empty();
     let plan = Plan::of(&scope, origin, fields);
+    let nobody = Scope {
+        unmasked: &|_, _| false,
+        ..scope
+    };
     Planned {
         wording: Wording::of(&scope, origin, &plan),
+        strict: match is_failure {
+            true => Wording::of(&nobody, origin, &plan),
+            false => Wording::default(),
+        },
         plan: Arc::new(plan),
         is_parent: false,
         has_rows,

@@ -27,6 +27,7 @@ fn planned(policies: &PolicySet, is_shown: bool) -> Planned {
     let plan = Plan::of(&scope, Origin::FORGOTTEN, fields);
     Planned {
         wording: Wording::default(),
+        strict: Wording::default(),
         plan: Arc::new(plan),
         is_parent: false,
         has_rows: true,

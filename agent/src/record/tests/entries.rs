@@ -42,6 +42,7 @@ async fn a_denied_operation_has_one_frame_with_everything() {
         policy_version: "v".to_owned(),
         message: "no".to_owned(),
         kill: false,
+        accesses: Arc::default(),
     };
     let about = Decided::of(
         &query("drop table t"),

@@ -31,6 +31,16 @@ impl Admitted {
         Ok(())
     }
 
+    /// Code and message of a statement that failed.
+    #[must_use]
+    pub fn failure(&self) -> Option<(&str, String)> {
+        let failure = self.error.as_ref()?;
+        let mut envelope = self.envelope.iter();
+        let message = envelope.find(|(key, _)| key == "message");
+        let message = message.and_then(|(_, text)| serde_json::from_slice(text).ok());
+        Some((&failure.code, message.unwrap_or_default()))
+    }
+
     /// True if there are rows, here or in chunks.
     #[must_use]
     pub const fn has_rows(&self) -> bool {

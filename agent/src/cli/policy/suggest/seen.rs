@@ -165,7 +165,11 @@ impl Seen {
         let recorded = payload.facts.filter(|facts| facts.cut.is_none());
         let recorded = recorded.and_then(|facts| facts.accesses);
         let accesses: Option<Vec<Access>> = match (recorded, payload.statement) {
-            (Some(recorded), _) => recorded.into_iter().map(access).collect(),
+            (Some(recorded), _) => {
+                // By labels, which the policies that are suggested do not know.
+                let named = recorded.into_iter().filter(|it| it.action != "filter");
+                named.map(access).collect()
+            }
             (None, Some(statement)) if statement.cut_from.is_none() => {
                 analyse(&statement.text).map(|found| found.into_iter().collect())
             }
