@@ -29,6 +29,7 @@ use crate::mask::masks::Masker;
 use crate::policy::{self, PolicySet};
 use crate::proxy::{self, Listeners, Refusal, Services};
 use crate::record::Recorder;
+use crate::record::keep::Keeper;
 use crate::session::{Chunks, Registry, Results};
 use crate::shutdown::{self, Shutdown};
 use crate::sql::Analyst;
@@ -60,6 +61,7 @@ async fn serve(config: Config) -> Result<()> {
     let mask_key = open_mask_key(&config).await?;
     let parts = Parts::build(&config, &registry, mask_key)?;
     let notifier = open_notifier(&config, &registry)?;
+    let keeper = open_keeper(&config, &parts.recorder)?;
     let desk = Desk::open(&config.access.store)
         .await
         .context("opening the store of asks and grants")?;
@@ -91,6 +93,7 @@ async fn serve(config: Config) -> Result<()> {
     let keeping = [
         serving,
         tokio::spawn(telling),
+        tokio::spawn(keeper.run(shutdown.clone())),
         tokio::spawn(proxy::keep_sessions(
             Arc::clone(&services),
             shutdown.clone(),
@@ -212,6 +215,14 @@ fn accept(
             ))
         })
         .collect()
+}
+
+/// Opens what packs, ships and deletes closed segments.
+fn open_keeper(config: &Config, recorder: &Recorder) -> Result<Keeper> {
+    let systemd = std::env::var_os("CREDENTIALS_DIRECTORY");
+    let directory = systemd.as_deref().map(Path::new);
+    let keeper = Keeper::open(&config.record, recorder.clone(), directory);
+    keeper.context("opening what keeps the recording")
 }
 
 /// Reads the masking key, or makes it at the first start.

@@ -24,6 +24,8 @@ pub enum What {
     Grant(Box<Access>),
     Policy(PolicyLoaded),
     Operator(OperatorAction),
+    Archived(Archived),
+    Pruned(Pruned),
 }
 
 impl What {
@@ -38,6 +40,8 @@ impl What {
             Self::Grant(_) => Kind::Grant,
             Self::Policy(_) => Kind::Policy,
             Self::Operator(_) => Kind::Operator,
+            Self::Archived(_) => Kind::Archived,
+            Self::Pruned(_) => Kind::Pruned,
         }
     }
 }
@@ -131,4 +135,26 @@ pub struct OperatorAction {
     pub outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+}
+
+/// What a closed segment became. By its digest the file can be checked without opening it. Of
+/// several that tell of one segment, the last counts: packing was interrupted and done again.
+#[derive(Clone, Debug, Serialize)]
+pub struct Archived {
+    pub segment: u64,
+    /// The name of the file.
+    pub file: String,
+    pub bytes: u64,
+    /// Of the file, hexadecimal.
+    pub sha256: String,
+}
+
+/// Segments that retention deletes after this is durable. If the daemon ends in between, some of
+/// them are still there, and told of again.
+#[derive(Clone, Debug, Serialize)]
+pub struct Pruned {
+    pub first: u64,
+    pub last: u64,
+    /// By which rule.
+    pub message: String,
 }

@@ -16,6 +16,7 @@ pub struct Metrics {
     pub(super) failures: IntCounter,
     pub(super) lost: IntCounter,
     pub(super) torn_bytes: IntCounter,
+    pub(crate) keep: super::keep::Metrics,
 }
 
 impl Metrics {
@@ -30,6 +31,7 @@ impl Metrics {
             failures: counter("failures_total", "Writes and syncs that failed")?,
             lost: counter("lost_total", "Endings that could not be recorded")?,
             torn_bytes: counter("torn_bytes_total", "Bytes set aside at start after a crash")?,
+            keep: super::keep::Metrics::new()?,
         })
     }
 
@@ -43,6 +45,7 @@ impl Metrics {
         registry.register(Box::new(self.sync_seconds.clone()))?;
         registry.register(Box::new(self.failures.clone()))?;
         registry.register(Box::new(self.lost.clone()))?;
-        registry.register(Box::new(self.torn_bytes.clone()))
+        registry.register(Box::new(self.torn_bytes.clone()))?;
+        self.keep.register(registry)
     }
 }
