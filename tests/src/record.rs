@@ -3,6 +3,7 @@
 //! It follows the format's description and shares no code with the writer, so that both cannot be
 //! wrong together. It does not check the chain: `snowfence` itself does.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -61,18 +62,25 @@ const KINDS: [Kind; 15] = [
 /// # Errors
 /// When something there is not a recording.
 pub fn frames(dir: &Path) -> Result<Vec<Frame>> {
-    let mut segments = Vec::new();
+    let mut segments = BTreeMap::new();
     for entry in fs::read_dir(dir).context("cannot list the recording")? {
         let path = entry.context("cannot list the recording")?.path();
-        if path.extension().is_some_and(|extension| extension == "sfr") {
-            segments.push(path);
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        // Their names are numbers of one length.
+        if let Some(number) = name.strip_suffix(".sfr") {
+            segments.insert(number.to_owned(), path);
+        } else if let Some(number) = name.strip_suffix(".sfr.zst") {
+            // Where both are there, the plain one is whole.
+            segments.entry(number.to_owned()).or_insert(path);
         }
     }
-    // Their names are numbers of one length.
-    segments.sort();
     let mut frames = Vec::new();
-    for path in segments {
+    for path in segments.into_values() {
         let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let bytes = match path.extension().is_some_and(|extension| extension == "zst") {
+            true => zstd::decode_all(&*bytes).context("cannot decompress a segment")?,
+            false => bytes,
+        };
         parse(&bytes, &mut frames).with_context(|| format!("in {}", path.display()))?;
     }
     Ok(frames)

@@ -27,7 +27,9 @@ use tokio::sync::oneshot;
 use crate::config;
 use crate::local::{BindError, Open, Socket};
 
-pub use status::{HoldStatus, LinkStatus, PolicyStatus, RecorderStatus, ScopeStatus, Status};
+pub use status::{
+    HoldStatus, LinkStatus, PolicyStatus, RecorderStatus, ScopeStatus, Status, UnshippedStatus,
+};
 
 /// What operators may see. It can answer, and reach nothing else.
 #[derive(Clone)]

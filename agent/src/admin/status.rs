@@ -58,6 +58,9 @@ pub struct RecorderStatus {
     pub writable: bool,
     pub entries: u64,
     pub segment: String,
+    /// `None` where nothing is shipped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unshipped: Option<UnshippedStatus>,
 }
 
 /// The policy set in force.
@@ -67,4 +70,11 @@ pub struct PolicyStatus {
     pub policies: u64,
     /// Why a newer set on disk is not in force.
     pub rejected: Option<String>,
+}
+
+/// Closed segments that are not shipped yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnshippedStatus {
+    pub segments: u64,
+    pub bytes: u64,
 }

@@ -66,6 +66,10 @@ pub(super) fn print(status: &Status, output: &mut Output<'_>) -> Result<()> {
             &format!("{recorder}, {} entries", status.recorder.entries),
         ),
     ];
+    if let Some(left) = status.recorder.unshipped.as_ref() {
+        let text = format!("{} segments, {} bytes", left.segments, left.bytes);
+        rows.push(row("unshipped", &text));
+    }
     if let Some(why) = &policy.rejected {
         rows.push(row(
             "",

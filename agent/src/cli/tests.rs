@@ -10,7 +10,9 @@ use tempfile::TempDir;
 
 use super::output::Output;
 use super::{Cli, Command, dispatch, exit_code, init, status};
-use crate::admin::{HoldStatus, LinkStatus, PolicyStatus, RecorderStatus, ScopeStatus, Status};
+use crate::admin::{
+    HoldStatus, LinkStatus, PolicyStatus, RecorderStatus, ScopeStatus, Status, UnshippedStatus,
+};
 use crate::policy;
 use crate::tls::Authority;
 
@@ -236,6 +238,10 @@ fn status_is_a_table_that_shouts_what_is_wrong() {
             writable: false,
             entries: 12,
             segment: String::new(),
+            unshipped: Some(UnshippedStatus {
+                segments: 3,
+                bytes: 7_340_032,
+            }),
         },
         holds: vec![HoldStatus {
             ask: Some("ask-7k3m9q2f".to_owned()),

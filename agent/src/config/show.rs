@@ -7,9 +7,8 @@ use toml::{Table, Value};
 
 use super::value::{show_bytes, show_duration};
 use super::{
-    Account, Config, Credential, CredentialKind, Durability, Literals, OtherTls, Record, Scope, Ship,
-    ShipAuth,
-    SecretSource, Unnamed, WorkloadMatcher,
+    Account, Config, Credential, CredentialKind, Durability, Literals, OtherTls, Record, Scope,
+    SecretSource, Ship, ShipAuth, Unnamed, WorkloadMatcher,
 };
 use crate::access::notify::{self, Slack, Webhook};
 use crate::policy::Mode;

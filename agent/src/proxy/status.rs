@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use tokio::time::Instant;
 
 use super::services::Services;
-use crate::admin::{HoldStatus, LinkStatus, PolicyStatus, RecorderStatus, ScopeStatus, Status};
+use crate::admin::{
+    HoldStatus, LinkStatus, PolicyStatus, RecorderStatus, ScopeStatus, Status, UnshippedStatus,
+};
 use crate::kernel::metrics;
 
 impl Services {
@@ -41,6 +43,10 @@ impl Services {
                 writable: recorder.failure.is_none(),
                 entries: recorder.next_entry,
                 segment: recorder.segment,
+                unshipped: self.config.record.ship.as_ref().map(|_ship| {
+                    let (segments, bytes) = self.recorder.metrics().keep.backlog();
+                    UnshippedStatus { segments, bytes }
+                }),
             },
             policy: PolicyStatus {
                 version: policies.version().to_owned(),

@@ -125,7 +125,13 @@ mod tests {
 
     #[test]
     fn addresses_are_shown_as_they_were_written() {
-        for text in ["s3://b/p/q", "s3://b", "gs://b/p", "az://c/p", "file:///a/b"] {
+        for text in [
+            "s3://b/p/q",
+            "s3://b",
+            "gs://b/p",
+            "az://c/p",
+            "file:///a/b",
+        ] {
             assert_eq!(target(text).unwrap().to_string(), text);
         }
         for text in [

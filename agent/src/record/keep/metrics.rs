@@ -64,9 +64,18 @@ impl Metrics {
             shipped_bytes: counter("shipped_bytes_total", "Bytes shipped")?,
             failures: IntCounterVec::new(failures, &["reason"])?,
             backlog: gauge("ship_backlog", "Closed segments that are not shipped")?,
-            backlog_bytes: gauge("ship_backlog_bytes", "Bytes of closed segments that are not shipped")?,
-            backlog_seconds: real("ship_backlog_seconds", "Age of the oldest closed segment that is not shipped")?,
-            last_success: real("ship_last_success_seconds", "When everything closed was shipped last, since 1970")?,
+            backlog_bytes: gauge(
+                "ship_backlog_bytes",
+                "Bytes of closed segments that are not shipped",
+            )?,
+            backlog_seconds: real(
+                "ship_backlog_seconds",
+                "Age of the oldest closed segment that is not shipped",
+            )?,
+            last_success: real(
+                "ship_last_success_seconds",
+                "When everything closed was shipped last, since 1970",
+            )?,
             unpacked: gauge("unpacked", "Closed segments that are not compressed")?,
         })
     }

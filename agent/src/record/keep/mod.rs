@@ -200,7 +200,9 @@ impl Keeper {
             if shipped.is_ok() && pruned.is_ok() {
                 wait = WAIT_FIRST;
                 // Cancel-safe: a notice that is not waited for is kept.
-                tokio::time::timeout(ROUND, self.packed.notified()).await.ok();
+                tokio::time::timeout(ROUND, self.packed.notified())
+                    .await
+                    .ok();
             } else {
                 tokio::time::sleep(jittered(&mut wait)).await;
             }
@@ -295,7 +297,9 @@ impl Keeper {
         let bytes = looked.iter().map(|(bytes, _age)| bytes).sum::<u64>();
         let oldest = looked.iter().map(|(_bytes, age)| *age).max();
         self.metrics.backlog.set(gauge(left.len()));
-        self.metrics.backlog_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        self.metrics
+            .backlog_bytes
+            .set(i64::try_from(bytes).unwrap_or(i64::MAX));
         let oldest = oldest.unwrap_or_default().as_secs_f64();
         self.metrics.backlog_seconds.set(oldest);
         Ok(())
@@ -312,7 +316,10 @@ impl Keeper {
         let choice = retention::choose(&closed, self.open_bytes(), self.rules);
         told_full.warn(self.blocked_while_full(&choice.blocked));
         let mut delete = Vec::new();
-        for segment in segments.iter().filter(|it| choice.delete.contains(&it.number)) {
+        for segment in segments
+            .iter()
+            .filter(|it| choice.delete.contains(&it.number))
+        {
             if let Some(shipper) = &self.shipper
                 && !shipper.confirm(segment).await?
             {
@@ -340,7 +347,11 @@ impl Keeper {
             self.disk.sync_dir(&self.dir).map_err(failed)?;
             self.metrics.pruned.inc();
         }
-        tracing::info!(first = first.number, last = last.number, "segments deleted by retention");
+        tracing::info!(
+            first = first.number,
+            last = last.number,
+            "segments deleted by retention"
+        );
         Ok(())
     }
 
@@ -379,7 +390,11 @@ impl std::fmt::Display for Rules {
             let and = if self.age_max.is_some() { ", " } else { "" };
             write!(formatter, "{and}keep_bytes_max is {bytes}")?;
         }
-        let and = if self.after_shipping { ", all shipped" } else { "" };
+        let and = if self.after_shipping {
+            ", all shipped"
+        } else {
+            ""
+        };
         formatter.write_str(and)
     }
 }

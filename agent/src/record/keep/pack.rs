@@ -80,9 +80,8 @@ impl Packer {
         disk: Arc<dyn Disk>,
     ) -> Result<Self, PackError> {
         let parsed = recipients.iter().map(|text| {
-            text.parse().map_err(|_text: &str| PackError::Recipient {
-                text: text.clone(),
-            })
+            text.parse()
+                .map_err(|_text: &str| PackError::Recipient { text: text.clone() })
         });
         Ok(Self {
             dir: dir.to_owned(),
@@ -168,7 +167,9 @@ impl Packer {
         }
         let content = encoder.finish().and_then(Sink::finish).map_err(&write)?;
         let back = reading(zst);
-        let mut decoder = File::open(zst).and_then(zstd::Decoder::new).map_err(&back)?;
+        let mut decoder = File::open(zst)
+            .and_then(zstd::Decoder::new)
+            .map_err(&back)?;
         let mut after = blake3::Hasher::new();
         io::copy(&mut decoder, &mut after).map_err(&back)?;
         if before.finalize() == after.finalize() {
@@ -181,7 +182,11 @@ impl Packer {
 
     /// Encrypts to all recipients. Nobody here can decrypt: what went in is compared with what was
     /// verified, what is on the disk with what came out.
-    fn encrypt(&self, (zst, verified): (&Path, &Content), age: &Path) -> Result<Content, PackError> {
+    fn encrypt(
+        &self,
+        (zst, verified): (&Path, &Content),
+        age: &Path,
+    ) -> Result<Content, PackError> {
         let (read, write) = (reading(zst), writing(age));
         let mut input = File::open(zst).map_err(&read)?;
         remove_if_there(&*self.disk, age).map_err(&write)?;
@@ -206,7 +211,9 @@ impl Packer {
             stream.write_all(chunk).map_err(&write)?;
         }
         let content = stream.finish().and_then(Sink::finish).map_err(&write)?;
-        let back = File::open(age).and_then(Content::read).map_err(reading(age))?;
+        let back = File::open(age)
+            .and_then(Content::read)
+            .map_err(reading(age))?;
         if Content::new(digest, bytes) == *verified && back == content {
             return Ok(content);
         }

@@ -2,8 +2,8 @@
 
 mod source;
 
-use std::fs::{self, File};
-use std::io::{self, BufReader, ErrorKind, Read};
+use std::fs;
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use crate::record::chain::{Digest, link};
@@ -218,17 +218,22 @@ pub fn verify(dir: &Path) -> Result<Summary, VerifyError> {
         frames: 0,
         digest: Digest::ZERO,
     };
-    let files = segments(dir).map_err(|source| VerifyError::List {
+    let files = list(dir).map_err(|error| VerifyError::List {
         path: dir.to_path_buf(),
-        source,
+        source: io::Error::other(error),
     })?;
-    for (number, path) in files {
+    for file in files {
+        let (number, path) = (file.number, file.path.clone());
         let segment = |source| VerifyError::Segment {
             path: path.clone(),
             source,
         };
-        let file = File::open(&path).map_err(|source| segment(ReadError::Io { source }))?;
-        let mut reader = Reader::open(BufReader::new(file)).map_err(segment)?;
+        let input = open(&file, &Identities::default());
+        let input = input.map_err(|error| {
+            let source = io::Error::other(error);
+            segment(ReadError::Io { source })
+        })?;
+        let mut reader = Reader::open(input).map_err(segment)?;
         // Numbers start at 1 and have no gap: a segment that was removed is missed here, one that
         // was put in its place does not carry the digest.
         let follows = number == summary.segments + 1

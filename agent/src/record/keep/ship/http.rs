@@ -91,7 +91,8 @@ impl Service {
         let answer = sender.send_request(request).await.map_err(broken)?;
         let (parts, body) = answer.into_parts();
         let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
-        let body = body.map_err(|source| HttpError::new_boxed(HttpErrorKind::Interrupted, source))?;
+        let body =
+            body.map_err(|source| HttpError::new_boxed(HttpErrorKind::Interrupted, source))?;
         let body: Bytes = body.to_bytes();
         *self.idle.lock().await = Some((origin, sender));
         let body = Full::new(body).map_err(|never| match never {});
@@ -166,4 +167,3 @@ fn broken(error: hyper::Error) -> HttpError {
 fn refused(message: &'static str) -> HttpError {
     HttpError::new(HttpErrorKind::Unknown, io::Error::other(message))
 }
-

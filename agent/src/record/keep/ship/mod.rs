@@ -23,7 +23,6 @@ use self::http::Connector;
 use self::ledger::Ledger;
 use self::pending::Pending;
 pub(super) use self::remote::Remote;
-use self::remote::PART_BYTES;
 use super::disk::{Content, Disk};
 use super::metrics::Metrics;
 use crate::config::{self, ShipAuth};
@@ -207,7 +206,7 @@ impl Shipper {
         let content = read_content(&segment.path).await?;
         let key = self.key(remote, &segment.path);
         let is_sent = remote.find(&key).await?.is_none()
-            && if content.bytes > PART_BYTES as u64 {
+            && if content.bytes > remote.part_bytes as u64 {
                 let what = (segment.path.as_path(), &content);
                 let put = remote.put_parts(&key, what, &self.pending).await;
                 if put.is_err() {

@@ -26,7 +26,7 @@ use crate::credential::Source;
 use crate::record::keep::disk::Content;
 
 /// What is sent or fetched at once. Stores take parts from 5 MiB on, and 10,000 of them.
-pub(super) const PART_BYTES: usize = 8 << 20;
+const PART_BYTES: usize = 8 << 20;
 
 /// Of one request. Whoever calls tries again anyway, and later.
 const RETRY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -43,6 +43,8 @@ pub(in crate::record::keep) struct Remote {
     /// A directory that must be there.
     pub(super) dir: Option<PathBuf>,
     pub(super) base: Path,
+    /// Normally [`PART_BYTES`].
+    pub(super) part_bytes: usize,
 }
 
 impl std::fmt::Debug for Remote {
@@ -109,6 +111,7 @@ impl Remote {
                 parts: None,
                 dir: Some(dir.clone()),
                 base: Path::from(dir.to_string_lossy().as_ref()),
+                part_bytes: PART_BYTES,
             },
         };
         Ok(opened)
@@ -122,6 +125,23 @@ impl Remote {
             store,
             dir: None,
             base: Path::from(prefix),
+            part_bytes: PART_BYTES,
+        }
+    }
+
+    /// A store that is open, with small parts.
+    #[cfg(test)]
+    pub(in crate::record::keep) fn of(
+        store: Arc<impl ObjectStore + MultipartStore>,
+        part_bytes: usize,
+    ) -> Self {
+        let parts = Arc::clone(&store);
+        Self {
+            parts: Some(parts),
+            store,
+            dir: None,
+            base: Path::from("prefix"),
+            part_bytes,
         }
     }
 
@@ -136,7 +156,10 @@ impl Remote {
 
     /// The bytes of an object, and the digest that whoever put it there said; `None` if there is no
     /// such object.
-    pub(super) async fn find(&self, key: &Path) -> Result<Option<(u64, Option<String>)>, ShipError> {
+    pub(super) async fn find(
+        &self,
+        key: &Path,
+    ) -> Result<Option<(u64, Option<String>)>, ShipError> {
         if let Some(path) = self.dir.as_ref().filter(|dir| !dir.is_dir()) {
             return Err(ShipError::NoDirectory { path: path.clone() });
         }
@@ -169,7 +192,7 @@ impl Remote {
         let mut digest = ring::digest::Context::new(&ring::digest::SHA256);
         let mut at = 0;
         while at < bytes {
-            let end = bytes.min(at.saturating_add(PART_BYTES as u64));
+            let end = bytes.min(at.saturating_add(self.part_bytes as u64));
             let range = self.store.get_range(key, at..end).await;
             let range = range.map_err(|source| ShipError::Store {
                 operation: "read a segment",
@@ -231,7 +254,8 @@ impl Remote {
         let id = parts.create_multipart_opts(key, options).await;
         let id = id.map_err(putting)?;
         pending.begin(key, &id)?;
-        self.send_parts(&**parts, (key, &id), (file, content)).await?;
+        self.send_parts(&**parts, (key, &id), (file, content))
+            .await?;
         pending.end()
     }
 
@@ -241,7 +265,7 @@ impl Remote {
         (key, id): (&Path, &MultipartId),
         (path, content): (&FilePath, &Content),
     ) -> Result<(), ShipError> {
-        let mut input = Input::open(path).await?;
+        let mut input = Input::open(path, self.part_bytes).await?;
         let mut parts = Vec::new();
         while let Some(part) = input.part().await? {
             let sent = store.put_part(key, id, parts.len(), part.into()).await;
@@ -263,7 +287,7 @@ impl Remote {
         (path, content): (&FilePath, &Content),
     ) -> Result<(), ShipError> {
         let mut upload = self.store.put_multipart(key).await.map_err(putting)?;
-        let mut input = Input::open(path).await?;
+        let mut input = Input::open(path, self.part_bytes).await?;
         while let Some(part) = input.part().await? {
             if let Err(source) = upload.put_part(part.into()).await {
                 upload.abort().await.ok();
@@ -298,24 +322,26 @@ impl Remote {
 struct Input {
     path: PathBuf,
     file: tokio::fs::File,
+    part_bytes: usize,
     digest: ring::digest::Context,
     bytes: u64,
 }
 
 impl Input {
-    async fn open(path: &FilePath) -> Result<Self, ShipError> {
+    async fn open(path: &FilePath, part_bytes: usize) -> Result<Self, ShipError> {
         let file = tokio::fs::File::open(path).await;
         Ok(Self {
             path: path.to_owned(),
             file: file.map_err(|source| local(path, source))?,
+            part_bytes,
             digest: ring::digest::Context::new(&ring::digest::SHA256),
             bytes: 0,
         })
     }
 
     async fn part(&mut self) -> Result<Option<Vec<u8>>, ShipError> {
-        let mut part = Vec::with_capacity(PART_BYTES);
-        let mut limited = (&mut self.file).take(PART_BYTES as u64);
+        let mut part = Vec::with_capacity(self.part_bytes);
+        let mut limited = (&mut self.file).take(self.part_bytes as u64);
         let read = limited.read_to_end(&mut part).await;
         read.map_err(|source| local(&self.path, source))?;
         self.digest.update(&part);
