@@ -9,7 +9,7 @@
 //! long as both are there the plain one is the segment, and packing begins anew.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ pub enum PackError {
     Encrypt {
         path: PathBuf,
         #[source]
-        source: age::EncryptError,
+        source: Box<age::EncryptError>,
     },
     #[error("`{text}` is no age recipient")]
     Recipient { text: String },
@@ -194,7 +194,7 @@ impl Packer {
         let encryptor = age::Encryptor::with_recipients(recipients);
         let encryptor = encryptor.map_err(|source| PackError::Encrypt {
             path: zst.to_owned(),
-            source,
+            source: Box::new(source),
         })?;
         let sink = Sink::create(&*self.disk, age).map_err(&write)?;
         let mut stream = encryptor.wrap_output(sink).map_err(&write)?;

@@ -87,7 +87,7 @@ impl Service {
         *request.uri_mut() = path
             .unwrap_or_else(|| PathAndQuery::from_static("/"))
             .into();
-        let mut sender = self.sender(&origin).await?;
+        let mut sender = Box::pin(self.sender(&origin)).await?;
         let answer = sender.send_request(request).await.map_err(broken)?;
         let (parts, body) = answer.into_parts();
         let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
@@ -106,7 +106,7 @@ impl Service {
         {
             return Ok(sender);
         }
-        tokio::time::timeout(CONNECT_TIMEOUT, connect(&self.tls, origin))
+        tokio::time::timeout(CONNECT_TIMEOUT, Box::pin(connect(&self.tls, origin)))
             .await
             .unwrap_or_else(|elapsed| Err(HttpError::new(HttpErrorKind::Connect, elapsed)))
     }

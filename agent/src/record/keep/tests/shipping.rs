@@ -1,7 +1,7 @@
 //! Shipping to a store that fails, and deleting what is shipped.
 
 use object_store::path::Path as Key;
-use object_store::{ObjectStore as _, ObjectStoreExt as _, PutPayload};
+use object_store::{ObjectStoreExt as _, PutPayload};
 
 use super::double::{Double, Fault};
 use super::*;
@@ -9,7 +9,7 @@ use crate::record::keep::ship::Remote;
 use crate::record::key::public_path;
 
 /// So small that every segment has parts, or so large that none has.
-const PARTS: [usize; 2] = [1_500, 1 << 20];
+const PARTS: [usize; 2] = [2_500, 1 << 20];
 
 fn shipper(
     recording: &Recording,
@@ -48,7 +48,7 @@ async fn assert_each_is_somewhere(recording: &Recording, store: &Double) -> usiz
     let mut there = 0;
     for (number, bytes) in &recording.before {
         let packed = stored(store, &format!("{number:016}.sfr.zst")).await;
-        let unpacked = packed.map(|packed| zstd::decode_all(&*packed).unwrap());
+        let unpacked = packed.and_then(|packed| zstd::decode_all(&*packed).ok());
         there += usize::from(unpacked.as_ref() == Some(bytes));
         let is_here = here.get(number) == Some(bytes);
         assert!(is_here || unpacked.as_ref() == Some(bytes), "{number}");
@@ -100,12 +100,12 @@ async fn survive(fault: Fault, part: usize) -> Vec<&'static str> {
 #[tokio::test]
 async fn whichever_operation_fails_nothing_is_lost_and_no_parts_stay_behind() {
     for part in PARTS {
-        let all = survive(Fault::None, part).await;
+        let all = Box::pin(survive(Fault::None, part)).await;
         assert!(all.contains(&if part < 5_000 { "part" } else { "put" }));
         for at in 0..all.len() {
-            survive(Fault::Before(at), part).await;
-            survive(Fault::After(at), part).await;
-            survive(Fault::Gone(at), part).await;
+            Box::pin(survive(Fault::Before(at), part)).await;
+            Box::pin(survive(Fault::After(at), part)).await;
+            Box::pin(survive(Fault::Gone(at), part)).await;
         }
     }
 }
