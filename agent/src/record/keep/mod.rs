@@ -439,12 +439,16 @@ impl Told {
     }
 
     fn tell(&mut self, error: Option<&KeepError>) {
-        let text = error.map(|error| ErrorChain(error).to_string());
+        // Deeper causes say how long something took, so that no two are the same.
+        let text = error.map(|error| match std::error::Error::source(error) {
+            Some(source) => format!("{error}: {source}"),
+            None => error.to_string(),
+        });
         if text == self.last {
             return;
         }
-        match &text {
-            Some(error) => tracing::error!(%error, "{}", self.what),
+        match error {
+            Some(error) => tracing::error!(error = %ErrorChain(error), "{}", self.what),
             None => tracing::info!("no longer: {}", self.what),
         }
         self.last = text;
