@@ -11,6 +11,7 @@
 
 mod disk;
 mod metrics;
+mod notice;
 mod pack;
 mod retention;
 mod ship;
@@ -19,11 +20,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::sync::{Mutex, Notify, oneshot};
 
 use self::disk::{Content, Disk, Real};
 use self::metrics::Reason;
+use self::notice::{Told, WAIT_FIRST, jittered};
 use self::pack::Packer;
 use self::retention::{Closed, Rules};
 use self::ship::{Around, Shipper};
@@ -34,7 +35,6 @@ use super::{RecordError, Recorder};
 use crate::clock;
 use crate::config;
 use crate::shutdown::Shutdown;
-use crate::telemetry::ErrorChain;
 
 pub use metrics::Metrics;
 pub use pack::PackError;
@@ -44,9 +44,6 @@ pub use ship::ShipError;
 const POLL: Duration = Duration::from_secs(1);
 /// How often age is looked at when nothing else happens.
 const ROUND: Duration = Duration::from_secs(60);
-/// The first wait after a failure; each further one is twice as long, up to the last.
-const WAIT_FIRST: Duration = Duration::from_secs(1);
-const WAIT_LAST: Duration = Duration::from_secs(300);
 /// Below what serves traffic.
 const NICENESS: i32 = 10;
 
@@ -381,24 +378,6 @@ impl Keeper {
     }
 }
 
-impl std::fmt::Display for Rules {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if let Some(age) = self.age_max {
-            write!(formatter, "keep_age_max is {} s", age.as_secs())?;
-        }
-        if let Some(bytes) = self.bytes_max {
-            let and = if self.age_max.is_some() { ", " } else { "" };
-            write!(formatter, "{and}keep_bytes_max is {bytes}")?;
-        }
-        let and = if self.after_shipping {
-            ", all shipped"
-        } else {
-            ""
-        };
-        formatter.write_str(and)
-    }
-}
-
 /// Bytes, and the time since it was closed.
 fn look(segment: &SegmentFile) -> Option<(u64, Duration)> {
     let metadata = segment.path.metadata().ok()?;
@@ -413,55 +392,6 @@ fn host() -> String {
 
 fn gauge(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-/// This wait, half of it by chance, so that many hosts do not come back at once.
-fn jittered(wait: &mut Duration) -> Duration {
-    let mut byte = [0];
-    // Without randomness all wait the same time.
-    SystemRandom::new().fill(&mut byte).ok();
-    let [byte] = byte;
-    let this = *wait / 2 + *wait * u32::from(byte) / 512;
-    *wait = WAIT_LAST.min(*wait * 2);
-    this
-}
-
-/// Says something when it changes, and not again while it stays.
-#[derive(Debug)]
-struct Told {
-    what: &'static str,
-    last: Option<String>,
-}
-
-impl Told {
-    const fn new(what: &'static str) -> Self {
-        Self { what, last: None }
-    }
-
-    fn tell(&mut self, error: Option<&KeepError>) {
-        // Deeper causes say how long something took, so that no two are the same.
-        let text = error.map(|error| match std::error::Error::source(error) {
-            Some(source) => format!("{error}: {source}"),
-            None => error.to_string(),
-        });
-        if text == self.last {
-            return;
-        }
-        match error {
-            Some(error) => tracing::error!(error = %ErrorChain(error), "{}", self.what),
-            None => tracing::info!("no longer: {}", self.what),
-        }
-        self.last = text;
-    }
-
-    fn warn(&mut self, text: Option<String>) {
-        if text != self.last
-            && let Some(text) = &text
-        {
-            tracing::warn!("{}: {text}", self.what);
-        }
-        self.last = text;
-    }
 }
 
 #[cfg(test)]

@@ -22,6 +22,24 @@ pub(super) struct Rules {
     pub(super) after_shipping: bool,
 }
 
+impl std::fmt::Display for Rules {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(age) = self.age_max {
+            write!(formatter, "keep_age_max is {} s", age.as_secs())?;
+        }
+        if let Some(bytes) = self.bytes_max {
+            let and = if self.age_max.is_some() { ", " } else { "" };
+            write!(formatter, "{and}keep_bytes_max is {bytes}")?;
+        }
+        let and = if self.after_shipping {
+            ", all shipped"
+        } else {
+            ""
+        };
+        formatter.write_str(and)
+    }
+}
+
 /// What the rules say: segments from the oldest on, without a gap.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Choice {
