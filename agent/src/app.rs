@@ -34,6 +34,7 @@ use crate::mask::masks::Masker;
 use crate::policy::{self, PolicySet};
 use crate::proxy::{self, Listeners, Refusal, Services};
 use crate::record::event::SessionClosed;
+use crate::record::keep::Keeper;
 use crate::record::{Event, Recorder, What};
 use crate::session::{Chunks, Registry, Results, SessionId};
 use crate::shutdown::{self, Shutdown};
@@ -73,6 +74,7 @@ async fn serve(config: Config) -> Result<()> {
     )
     .await
     .context("opening the store of asks and grants")?;
+    let keeper = open_keeper(&config, &parts.recorder)?;
     let counter = socket::bind(&config.access.socket).context("opening the access socket")?;
     let (v4, v6) = listeners.ports().context("reading the listeners' ports")?;
     kernel
@@ -102,6 +104,7 @@ async fn serve(config: Config) -> Result<()> {
     let keeping = [
         serving,
         tokio::spawn(telling),
+        tokio::spawn(keeper.run(shutdown.clone())),
         tokio::spawn(proxy::keep_sessions(
             Arc::clone(&services),
             shutdown.clone(),
@@ -250,6 +253,14 @@ fn accept(
             ))
         })
         .collect()
+}
+
+/// Opens what packs, ships and deletes closed segments.
+fn open_keeper(config: &Config, recorder: &Recorder) -> Result<Keeper> {
+    let systemd = std::env::var_os("CREDENTIALS_DIRECTORY");
+    let directory = systemd.as_deref().map(Path::new);
+    let keeper = Keeper::open(&config.record, recorder.clone(), directory);
+    keeper.context("opening what keeps the recording")
 }
 
 /// Reads the masking key, or makes it at the first start.

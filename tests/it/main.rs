@@ -46,6 +46,8 @@ mod requests;
 #[cfg(test)]
 mod secrets;
 #[cfg(test)]
+mod shipping;
+#[cfg(test)]
 mod sql_api;
 #[cfg(test)]
 mod sql_api_credentials;

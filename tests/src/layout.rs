@@ -22,6 +22,12 @@ pub fn snowfence() -> PathBuf {
     env::var_os("SNOWFENCE_BINARY").map_or_else(|| target().join("debug/snowfence"), PathBuf::from)
 }
 
+/// The S3 server that shipping is tested with.
+#[must_use]
+pub fn s3_server() -> PathBuf {
+    target().join("s3/bin/s3s-fs")
+}
+
 /// The directory that holds the stand-in's Python package.
 #[must_use]
 pub fn tests() -> PathBuf {

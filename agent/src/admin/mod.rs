@@ -29,6 +29,7 @@ use crate::local::{BindError, Open, Socket};
 
 pub use status::{
     HeadStatus, HoldStatus, LinkStatus, PolicyStatus, RecorderStatus, ScopeStatus, Status,
+    UnshippedStatus,
 };
 
 /// What operators may see. It can answer, and reach nothing else.

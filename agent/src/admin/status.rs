@@ -69,6 +69,9 @@ pub struct RecorderStatus {
     /// Its file system has less than the reserve, so nothing new is let through until there is more.
     #[serde(default)]
     pub low_space: bool,
+    /// `None` where nothing is shipped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unshipped: Option<UnshippedStatus>,
 }
 
 /// A signed end of the recording.
@@ -87,4 +90,11 @@ pub struct PolicyStatus {
     pub policies: u64,
     /// Why a newer set on disk is not in force.
     pub rejected: Option<String>,
+}
+
+/// Closed segments that are not shipped yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnshippedStatus {
+    pub segments: u64,
+    pub bytes: u64,
 }

@@ -59,6 +59,10 @@ pub(super) fn print(status: &Status, output: &mut Output<'_>) -> Result<()> {
         row("policy", &version),
     ];
     rows.extend(recorder(status, output));
+    if let Some(left) = status.recorder.unshipped.as_ref() {
+        let text = format!("{} segments, {} bytes", left.segments, left.bytes);
+        rows.push(row("unshipped", &text));
+    }
     if let Some(why) = &policy.rejected {
         rows.push(row(
             "",

@@ -12,6 +12,7 @@ use super::output::Output;
 use super::{Cli, Command, dispatch, exit_code, init, status};
 use crate::admin::{
     HeadStatus, HoldStatus, LinkStatus, PolicyStatus, RecorderStatus, ScopeStatus, Status,
+    UnshippedStatus,
 };
 use crate::policy;
 use crate::tls::Authority;
@@ -243,6 +244,10 @@ fn status_is_a_table_that_shouts_what_is_wrong() {
                 segment: 3,
                 next_entry: 12,
                 digest: "c4".repeat(32),
+            }),
+            unshipped: Some(UnshippedStatus {
+                segments: 3,
+                bytes: 7_340_032,
             }),
             ..RecorderStatus::default()
         },

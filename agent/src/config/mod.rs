@@ -207,6 +207,8 @@ pub struct Record {
     pub keep_age_max: Option<Duration>,
     /// The oldest segments beyond it are deleted; `None` keeps them.
     pub keep_bytes_max: Option<u64>,
+    /// Where closed segments are copied to; `None` keeps them on this host alone.
+    pub ship: Option<Ship>,
 }
 
 #[cfg(test)]
@@ -229,8 +231,54 @@ impl Record {
             encrypt_to: Vec::new(),
             keep_age_max: None,
             keep_bytes_max: None,
+            ship: None,
         }
     }
+}
+
+/// `[record.ship]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ship {
+    pub target: ShipTarget,
+    /// Another address than the provider's own.
+    pub endpoint: Option<String>,
+    pub region: Option<String>,
+    pub auth: ShipAuth,
+    /// PEM files with further roots for the store.
+    pub ca_files: Vec<PathBuf>,
+}
+
+/// Where segments are shipped to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ShipTarget {
+    S3 {
+        bucket: String,
+        prefix: String,
+    },
+    Gcs {
+        bucket: String,
+        prefix: String,
+    },
+    Azure {
+        container: String,
+        prefix: String,
+    },
+    /// A directory, such as one of another host.
+    Files(PathBuf),
+}
+
+/// As whom the store knows us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ShipAuth {
+    /// A directory asks for nothing.
+    None,
+    /// As what the machine is: instance metadata, or a web identity.
+    Instance { account: Option<String> },
+    Keys {
+        /// Of S3 the access key's id, of Azure the storage account.
+        id: Option<String>,
+        secret: SecretSource,
+    },
 }
 
 /// Which literals and bound values are recorded.

@@ -8,7 +8,7 @@ use toml::{Table, Value};
 use super::value::{show_bytes, show_duration};
 use super::{
     Account, Config, Credential, CredentialKind, Durability, Literals, OtherTls, Record, Scope,
-    SecretSource, Unnamed, WorkloadMatcher,
+    SecretSource, Ship, ShipAuth, Unnamed, WorkloadMatcher,
 };
 use crate::access::notify::{self, Slack, Webhook};
 use crate::policy::Mode;
@@ -260,6 +260,7 @@ impl Page {
             encrypt_to,
             keep_age_max,
             keep_bytes_max,
+            ship,
         } = record;
         self.heading("[record]");
         self.path("dir", dir);
@@ -289,6 +290,36 @@ impl Page {
         self.line("encrypt_to", strings(encrypt_to));
         self.optional("keep_age_max", keep_age_max.map(show_duration));
         self.optional("keep_bytes_max", keep_bytes_max.map(show_bytes));
+        if let Some(ship) = ship {
+            self.ship(ship);
+        }
+    }
+
+    fn ship(&mut self, ship: &Ship) {
+        let Ship {
+            target,
+            endpoint,
+            region,
+            auth,
+            ca_files,
+        } = ship;
+        self.heading("[record.ship]");
+        self.line("url", target.to_string());
+        self.optional("endpoint", endpoint.as_deref());
+        self.optional("region", region.as_deref());
+        match auth {
+            ShipAuth::None => {}
+            ShipAuth::Instance { account } => {
+                self.line("auth", "instance");
+                self.optional("access_key_id", account.as_deref());
+            }
+            ShipAuth::Keys { id, secret: key } => {
+                self.line("auth", "keys");
+                self.optional("access_key_id", id.as_deref());
+                self.line("secret_access_key", secret(key));
+            }
+        }
+        self.line("ca_files", strings(ca_files.iter().map(|it| it.display())));
     }
 
     fn settings(&mut self, config: &Config) {

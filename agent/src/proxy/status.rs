@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::services::Services;
 use crate::admin::{
     HeadStatus, HoldStatus, LinkStatus, PolicyStatus, RecorderStatus, ScopeStatus, Status,
+    UnshippedStatus,
 };
 use crate::kernel::metrics;
 
@@ -51,6 +52,10 @@ impl Services {
                 }),
                 free_bytes: recorder.free_bytes,
                 low_space: recorder.is_low && recorder.failure.is_none(),
+                unshipped: self.config.record.ship.as_ref().map(|_ship| {
+                    let (segments, bytes) = self.recorder.metrics().keep.backlog();
+                    UnshippedStatus { segments, bytes }
+                }),
             },
             policy: PolicyStatus {
                 version: policies.version().to_owned(),

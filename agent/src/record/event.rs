@@ -25,6 +25,8 @@ pub enum What {
     Policy(PolicyLoaded),
     Operator(OperatorAction),
     NotCommitted(NotCommitted),
+    Archived(Archived),
+    Pruned(Pruned),
 }
 
 impl What {
@@ -40,6 +42,8 @@ impl What {
             Self::Policy(_) => Kind::Policy,
             Self::Operator(_) => Kind::Operator,
             Self::NotCommitted(_) => Kind::Gap,
+            Self::Archived(_) => Kind::Archived,
+            Self::Pruned(_) => Kind::Pruned,
         }
     }
 }
@@ -171,4 +175,26 @@ impl NotCommitted {
     pub fn frames(&self) -> &[u64] {
         &self.detail.frames
     }
+}
+
+/// What a closed segment became. By its digest the file can be checked without opening it. Of
+/// several that tell of one segment, the last counts: packing was interrupted and done again.
+#[derive(Clone, Debug, Serialize)]
+pub struct Archived {
+    pub segment: u64,
+    /// The name of the file.
+    pub file: String,
+    pub bytes: u64,
+    /// Of the file, hexadecimal.
+    pub sha256: String,
+}
+
+/// Segments that retention deletes after this is durable. If the daemon ends in between, some of
+/// them are still there, and told of again.
+#[derive(Clone, Debug, Serialize)]
+pub struct Pruned {
+    pub first: u64,
+    pub last: u64,
+    /// By which rule.
+    pub message: String,
 }

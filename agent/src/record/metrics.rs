@@ -20,6 +20,7 @@ pub struct Metrics {
     pub(super) gaps: IntCounter,
     pub(super) free_bytes: IntGauge,
     pub(super) writable: IntGauge,
+    pub(crate) keep: super::keep::Metrics,
 }
 
 impl Metrics {
@@ -42,6 +43,7 @@ impl Metrics {
             )?,
             free_bytes: gauge("free_bytes", "Free bytes of the file system")?,
             writable: gauge("writable", "1 if decisions can be recorded, else 0")?,
+            keep: super::keep::Metrics::new()?,
         })
     }
 
@@ -59,6 +61,7 @@ impl Metrics {
         registry.register(Box::new(self.refused.clone()))?;
         registry.register(Box::new(self.gaps.clone()))?;
         registry.register(Box::new(self.free_bytes.clone()))?;
-        registry.register(Box::new(self.writable.clone()))
+        registry.register(Box::new(self.writable.clone()))?;
+        self.keep.register(registry)
     }
 }

@@ -209,7 +209,9 @@ impl Recorder {
             | What::Vote(_)
             | What::Grant(_)
             | What::Policy(_)
-            | What::Operator(_) => next.fetch_add(1, Ordering::Relaxed),
+            | What::Operator(_)
+            | What::Archived(_)
+            | What::Pruned(_) => next.fetch_add(1, Ordering::Relaxed),
         };
         let payload = serde_json::to_vec(&event.what);
         let payload = payload.map_err(|source| RecordError::Encode { source })?;
@@ -341,7 +343,9 @@ fn session(what: &What) -> Option<String> {
         | What::Grant(_)
         | What::Policy(_)
         | What::Operator(_)
-        | What::NotCommitted(_) => None,
+        | What::NotCommitted(_)
+        | What::Archived(_)
+        | What::Pruned(_) => None,
     }
 }
 

@@ -52,11 +52,16 @@ pub enum TelemetryError {
     Twice,
 }
 
+/// object_store tells of every try; what comes of them the recording's keeper tells.
+const QUIET: &str = "info,object_store=warn";
+
 /// Sets the process's subscriber.
 pub fn init(format: Format) -> Result<(), TelemetryError> {
+    let given = env::var(FILTER_VARIABLE).unwrap_or_default();
+    let given = if given.is_empty() { QUIET } else { &given };
     let filter = EnvFilter::builder()
         .with_default_directive(LevelFilter::INFO.into())
-        .parse(env::var(FILTER_VARIABLE).unwrap_or_default())
+        .parse(given)
         .map_err(TelemetryError::Filter)?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)

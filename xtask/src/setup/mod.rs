@@ -7,6 +7,7 @@
 mod bpf;
 mod packages;
 mod python;
+mod s3;
 
 use std::path::PathBuf;
 use std::time::SystemTime;
@@ -34,7 +35,7 @@ struct Step {
     by_hand: &'static str,
 }
 
-const STEPS: [Step; 5] = [
+const STEPS: [Step; 6] = [
     Step {
         what: "command line tools",
         missing: packages::tools_missing,
@@ -58,6 +59,12 @@ const STEPS: [Step; 5] = [
         missing: python::warehouse_missing,
         install: python::install_warehouse,
         by_hand: python::WAREHOUSE_BY_HAND,
+    },
+    Step {
+        what: "S3 server",
+        missing: s3::missing,
+        install: s3::install,
+        by_hand: s3::BY_HAND,
     },
     Step {
         what: "languages of the drivers",
@@ -114,10 +121,10 @@ pub(crate) fn check() -> Result<()> {
     Ok(())
 }
 
-/// The demo needs no Java and no Node.
+/// The demo needs no Java, no Node and no S3.
 fn steps(need: Need) -> impl Iterator<Item = &'static Step> {
     STEPS.iter().take(match need {
-        Need::Demo => STEPS.len() - 1,
+        Need::Demo => STEPS.len() - 2,
         Need::Everything => STEPS.len(),
     })
 }

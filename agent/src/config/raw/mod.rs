@@ -5,6 +5,7 @@ mod cross;
 mod notify;
 mod record;
 mod settings;
+mod ship;
 mod tables;
 
 use toml::de::DeTable;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::settings::{path, settings};
+use super::ship;
 use crate::config::reader::Reader;
 use crate::config::schema;
 use crate::config::value::{self, ValueError};
@@ -93,6 +94,7 @@ pub(super) fn record(file: &mut Reader<'_, '_>) -> Record {
             keep_bytes_max: table.parsed("keep_bytes_max", |text| {
                 value::bytes(text, SEGMENT_BYTES_MIN, RESERVE_BYTES_MAX)
             }),
+            ship: table.table("ship", &schema::SHIP).and_then(ship::ship),
         }
     })
 }

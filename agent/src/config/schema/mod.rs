@@ -10,7 +10,7 @@ pub(super) use keys::{
 };
 pub(super) use mask::MASK;
 pub(super) use notify::{SLACK, WEBHOOK};
-pub(super) use record::RECORD;
+pub(super) use record::{RECORD, SHIP};
 
 /// A table of the file.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ pub(super) enum Need {
 }
 
 /// The tables, in the order of the reference page.
-pub(super) static SECTIONS: [&Section; 15] = [
+pub(super) static SECTIONS: [&Section; 16] = [
     &SCOPE,
     &WORKLOAD,
     &ACCOUNT,
@@ -50,6 +50,7 @@ pub(super) static SECTIONS: [&Section; 15] = [
     &TLS,
     &POLICY,
     &RECORD,
+    &SHIP,
     &ACCESS,
     &WEBHOOK,
     &SLACK,

@@ -1,7 +1,7 @@
 //! The table of the recording.
 
 use super::Section;
-use super::keys::{default, optional};
+use super::keys::{default, optional, required};
 
 pub(in crate::config) static RECORD: Section = Section {
     heading: "[record]",
@@ -94,6 +94,46 @@ pub(in crate::config) static RECORD: Section = Section {
             "keep_bytes_max",
             "size",
             "The oldest segments beyond it are deleted; with `[record.ship]` only once they are shipped.",
+        ),
+        optional("ship", "table", "Where closed segments are copied to."),
+    ],
+};
+
+pub(in crate::config) static SHIP: Section = Section {
+    heading: "[record.ship]",
+    doc: "Where closed segments are copied to; see [keeping the record](record-keeping.md). What is there is never overwritten.",
+    keys: &[
+        required(
+            "url",
+            "URL",
+            "`s3://BUCKET/PREFIX`, `gs://BUCKET/PREFIX`, `az://CONTAINER/PREFIX` or `file:///DIR`; below it come the host's name and the segments.",
+        ),
+        optional(
+            "endpoint",
+            "URL",
+            "Another address than the provider's: `https://…`, or `http://` to an address of this host's loopback.",
+        ),
+        optional("region", "string", "Of S3."),
+        optional(
+            "auth",
+            "`keys` or `instance`",
+            "Required but for `file://`. `keys`: as below; `instance`: what instance metadata or a web identity gives. Nothing else is tried.",
+        ),
+        optional(
+            "access_key_id",
+            "string",
+            "Of S3 the id of the key; of Azure the storage account, also with `instance`.",
+        ),
+        optional(
+            "secret_access_key",
+            "secret",
+            "Of S3 and Azure the key, of Google the JSON of a service account.",
+        ),
+        default(
+            "ca_files",
+            "list of paths",
+            "[]",
+            "PEM files with roots for the store, besides the system's.",
         ),
     ],
 };

@@ -139,6 +139,38 @@ fn receivers_are_told_apart_and_their_addresses_are_not_repeated() {
 }
 
 #[test]
+fn what_is_shipped_where_and_as_whom_must_fit() {
+    let ship = |lines: &str| format!("[record.ship]\n{lines}");
+    let key = "secret_access_key = { systemd = \"s\" }";
+    check_refused(&ship("auth = \"keys\""), "[record.ship] needs `url`");
+    check_refused(&ship("url = \"s3://b/p\""), "[record.ship] needs `auth`");
+    check_refused(
+        &ship("url = \"s3://b/p\"\nauth = \"keys\"\naccess_key_id = \"a\""),
+        "[record.ship] needs `secret_access_key`",
+    );
+    check_refused(
+        &ship(&format!("url = \"az://b/p\"\nauth = \"keys\"\n{key}")),
+        "[record.ship] needs `access_key_id`",
+    );
+    check_refused(
+        &ship("url = \"s3://b/p\"\nsecret_access_key = \"hunter2\""),
+        "`secret_access_key` must not be written into this file",
+    );
+    check_refused(
+        &ship(&format!("url = \"s3://b/p\"\nauth = \"instance\"\n{key}")),
+        "`secret_access_key` has no effect",
+    );
+    check_refused(
+        &ship("url = \"file:///srv/copy\"\nauth = \"instance\""),
+        "no effect with `file://`",
+    );
+    check_refused(
+        &ship("url = \"s3://b\"\nendpoint = \"http://10.0.0.1\"\nauth = \"instance\""),
+        "`endpoint`:",
+    );
+}
+
+#[test]
 fn the_hosts_of_accounts_may_be_signed() {
     let config = read(COMPLETE);
     assert_eq!(
@@ -165,7 +197,16 @@ fn every_documented_key_is_read() {
     let given: toml::Table = COMPLETE.parse().expect("the fixture is TOML");
     for section in schema::SECTIONS {
         let name = section.heading.trim_matches(['[', ']']);
-        let tables: Vec<&toml::Table> = match given.get(name) {
+        let (outer, inner) = name.split_once('.').unwrap_or((name, ""));
+        let table = given.get(outer);
+        let table = table.and_then(|it| {
+            if inner.is_empty() {
+                Some(it)
+            } else {
+                it.get(inner)
+            }
+        });
+        let tables: Vec<&toml::Table> = match table {
             Some(toml::Value::Array(tables)) => {
                 tables.iter().filter_map(|t| t.as_table()).collect()
             }
@@ -199,6 +240,8 @@ fn documented_defaults_are_the_defaults() {
     for section in schema::SECTIONS
         .iter()
         .filter(|s| !s.heading.starts_with("[["))
+        // A table that needs a key has no defaults as a whole.
+        .filter(|s| !s.keys.iter().any(|key| matches!(key.need, Need::Required)))
     {
         if section.heading.starts_with('[') {
             text.push_str(&format!("{}\n", section.heading));

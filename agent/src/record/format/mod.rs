@@ -57,8 +57,8 @@
 //! | 11 | gap | next | something is missing or not as it should be, and what is known of it |
 //! | 12 | checkpoint | next | the signature |
 //! | 13 | carried | next | the sessions that are open where a segment begins |
-//! | 14 | archived | next | the digest of the file that a closed segment became |
-//! | 15 | pruned | next | segments that retention deletes |
+//! | 14 | archived | its own | the digest of the file that a closed segment became |
+//! | 15 | pruned | its own | segments that retention deletes |
 //!
 //! The fields of payloads are those of [`super::told::Told`].
 //!
