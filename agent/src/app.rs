@@ -29,6 +29,7 @@ use crate::mask::masks::Masker;
 use crate::policy::{self, PolicySet};
 use crate::proxy::{self, Listeners, Refusal, Services};
 use crate::record::Recorder;
+use crate::record::index::Indexer;
 use crate::session::{Chunks, Registry, Results};
 use crate::shutdown::{self, Shutdown};
 use crate::sql::Analyst;
@@ -59,6 +60,7 @@ async fn serve(config: Config) -> Result<()> {
     let mut kernel = Kernel::load(&config.kernel, &config.scopes).context("loading eBPF")?;
     let mask_key = open_mask_key(&config).await?;
     let parts = Parts::build(&config, &registry, mask_key)?;
+    let _indexer = Indexer::start(&config.record, &registry).context("starting the indexer")?;
     let notifier = open_notifier(&config, &registry)?;
     let desk = Desk::open(&config.access.store)
         .await

@@ -18,6 +18,7 @@ mod error;
 pub mod event;
 mod facts;
 pub mod format;
+pub mod index;
 pub mod key;
 pub mod metrics;
 mod proof;
