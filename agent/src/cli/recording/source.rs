@@ -177,14 +177,14 @@ impl Source {
 
 /// Says what the index cannot know.
 async fn told(mut index: Index) -> Result<Index> {
-    let condition = index.condition().await?;
+    let (closed, damaged) = index.missing().await?;
     for (count, why) in [
         (
-            condition.segments_closed,
+            closed,
             "are encrypted and not in the index: give `--identity FILE` to `snowfence index rebuild`",
         ),
         (
-            condition.segments_damaged,
+            damaged,
             "are damaged and only partly in the index: see `snowfence verify`",
         ),
     ] {

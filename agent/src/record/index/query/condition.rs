@@ -55,6 +55,20 @@ impl Index {
         })
     }
 
+    /// Segments that could not be opened, and those that are damaged.
+    ///
+    /// # Errors
+    /// The index cannot be read.
+    pub async fn missing(&mut self) -> Result<(u64, u64), IndexError> {
+        let statement =
+            "SELECT coalesce(sum(state = 3), 0), coalesce(sum(state = 2), 0) FROM segments";
+        let (closed, damaged): (i64, i64) = sqlx::query_as(statement)
+            .fetch_one(&mut self.connection)
+            .await
+            .map_err(IndexError::failed)?;
+        Ok((unsigned(closed), unsigned(damaged)))
+    }
+
     /// The last entry that the index knows, and how many it has.
     ///
     /// # Errors
