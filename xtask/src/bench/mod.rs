@@ -12,6 +12,7 @@ mod measure;
 mod order;
 mod policy;
 mod report;
+mod search;
 mod stages;
 mod stats;
 
@@ -59,6 +60,8 @@ enum Alone {
     Mask,
     /// Measures analysis and decisions alone
     Policy(policy::Options),
+    /// Measures the index of a recording alone
+    Search(search::Options),
 }
 
 /// Sets up, builds the release binary, becomes root, and measures.
@@ -66,6 +69,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     match &options.alone {
         Some(Alone::Mask) => return mask::run(),
         Some(Alone::Policy(options)) => return policy::run(options),
+        Some(Alone::Search(options)) => return search::run(options),
         None => {}
     }
     if !options.prepared {

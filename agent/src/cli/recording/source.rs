@@ -87,6 +87,8 @@ impl Wanted {
 impl Source {
     /// Opens the index and brings it up to date, or says how far it is.
     pub(super) async fn open(&self) -> Result<Index> {
+        // What is wrong with the identities is said before an index is touched.
+        drop(self.follower()?);
         let Some(path) = self.path()? else {
             let mut index = Index::temporary().await?;
             self.follower()?.catch_up(&mut index).await?;

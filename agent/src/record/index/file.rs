@@ -195,7 +195,7 @@ fn options() -> SqliteConnectOptions {
         .pragma("cache_size", CACHE)
         .pragma("journal_size_limit", WAL_BYTES_MAX)
         // A statement that was deleted is not left in free pages.
-        .pragma("secure_delete", "FAST")
+        .pragma("secure_delete", "ON")
         .pragma("cell_size_check", "ON")
         .pragma("trusted_schema", "OFF")
 }

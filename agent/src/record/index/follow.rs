@@ -105,6 +105,10 @@ pub enum Progress {
     UpToDate,
 }
 
+/// A segment that is packed or deleted has another name, or none, when it is listed again; a link to
+/// nowhere has not.
+const GONE_MAX: u32 = 8;
+
 type Input = Reader<Box<dyn Read + Send>>;
 
 /// Reads a recording from where an index of it stopped.
@@ -113,6 +117,10 @@ pub struct Follower {
     identities: Identities,
     files: Vec<SegmentFile>,
     open: Option<(u64, Input)>,
+    /// What older segments said is not in the index.
+    oldest: Option<u64>,
+    /// How often in a row a segment was listed and then not there.
+    gone: u32,
     /// The end of what the index has was found where it should be.
     fits: bool,
 }
@@ -134,6 +142,8 @@ impl Follower {
             identities,
             files: Vec::new(),
             open: None,
+            oldest: None,
+            gone: 0,
             fits: false,
         }
     }
@@ -158,12 +168,17 @@ impl Follower {
     /// The recording cannot be read, the index cannot be written, or it is of another recording.
     pub async fn step(&mut self, index: &mut Index) -> Result<Progress, IndexError> {
         if self.open.is_none() {
-            self.refresh(index).await?;
+            self.refresh()?;
         }
         let last = Position::last(&mut index.connection).await?;
         self.check(last.as_ref())?;
+        let oldest = self.files.first().map(|it| it.number);
+        if oldest != self.oldest {
+            index.prune(oldest.unwrap_or(u64::MAX)).await?;
+            self.oldest = oldest;
+        }
         let Some((file, from)) = self.next(last.as_ref())? else {
-            self.refresh(index).await?;
+            self.refresh()?;
             return Ok(Progress::UpToDate);
         };
         let is_last = self.files.last().is_none_or(|it| it.number <= file.number);
@@ -187,10 +202,16 @@ impl Follower {
             Ok(ended) => Some(ended.state(is_last)),
             Err(obstacle) => obstacle.state(is_last)?,
         };
-        let Some(state) = state else {
-            self.refresh(index).await?;
-            return Ok(Progress::Read(0));
+        let state = match state {
+            Some(state) => state,
+            None if self.gone < GONE_MAX => {
+                self.gone += 1;
+                self.refresh()?;
+                return Ok(Progress::Read(0));
+            }
+            None => State::Damaged,
         };
+        self.gone = 0;
         position.state = state;
         if state == State::Damaged {
             tracing::warn!(
@@ -210,7 +231,7 @@ impl Follower {
             return Ok(Progress::Read(batch.frames));
         }
         let known = self.files.len();
-        self.refresh(index).await?;
+        self.refresh()?;
         match self.files.len() > known && is_last {
             true => Ok(Progress::Read(0)),
             false => Ok(Progress::UpToDate),
@@ -237,15 +258,8 @@ impl Follower {
         Ok(behind.sum())
     }
 
-    async fn refresh(&mut self, index: &mut Index) -> Result<(), IndexError> {
+    fn refresh(&mut self) -> Result<(), IndexError> {
         let files = list(&self.dir).map_err(|source| IndexError::Record { source })?;
-        let oldest = files.first().map(|it| it.number);
-        if let Some(oldest) = oldest
-            && self.files.first().map(|it| it.number) != Some(oldest)
-            && self.fits
-        {
-            index.prune(oldest).await?;
-        }
         self.files = files;
         Ok(())
     }

@@ -119,8 +119,16 @@ async fn numbers(
 
 /// Numbers are safe to write into a statement.
 pub(super) fn list(query: &mut QueryBuilder<Sqlite>, ids: &[i64]) {
-    let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
-    query.push("(").push(ids.join(",")).push(")");
+    // With an empty list SQLite finds no way to use an index; no number is negative.
+    let ids = match ids {
+        [] => "-1".to_owned(),
+        ids => ids
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(","),
+    };
+    query.push("(").push(ids).push(")");
 }
 
 /// Adds `AND column IN (…)`.
