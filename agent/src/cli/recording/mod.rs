@@ -57,3 +57,6 @@ impl Which {
         Ok(read_config(&self.config.config)?)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,7 +32,7 @@ pub use indexer::Indexer;
 pub use take::{Batch, Verdict};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 /// Numbers of entries, bytes and rows as SQLite has them; none of them comes near the limit.
 fn signed(number: u64) -> i64 {

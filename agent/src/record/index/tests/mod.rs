@@ -4,7 +4,7 @@ mod broken;
 mod killed;
 mod property;
 mod questions;
-pub(in crate::record) mod recording;
+pub(crate) mod recording;
 
 use std::path::Path;
 

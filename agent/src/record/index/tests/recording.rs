@@ -12,25 +12,25 @@ use crate::record::key::HostKey;
 use crate::record::segment::{Beginning, Clocks, Draft, encode_header, write_checkpoint};
 
 /// 2026-11-20T08:00:00Z.
-pub(in crate::record) const START: i64 = 1_795_161_600;
+pub(crate) const START: i64 = 1_795_161_600;
 
 /// Segments in memory.
-pub(in crate::record) struct Recording {
+pub(crate) struct Recording {
     key: HostKey,
     version: u16,
     digest: Digest,
     next: u64,
     /// Seconds since [`START`].
-    pub(in crate::record) clock: i64,
-    pub(in crate::record) segments: Vec<Vec<u8>>,
+    pub(crate) clock: i64,
+    pub(crate) segments: Vec<Vec<u8>>,
 }
 
 impl Recording {
-    pub(in crate::record) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::of_version(2)
     }
 
-    pub(in crate::record) fn of_version(version: u16) -> Self {
+    pub(crate) fn of_version(version: u16) -> Self {
         let mut recording = Self {
             key: HostKey::generate().unwrap(),
             version,
@@ -43,7 +43,7 @@ impl Recording {
         recording
     }
 
-    pub(in crate::record) fn rotate(&mut self) {
+    pub(crate) fn rotate(&mut self) {
         let number = self.segments.len() as u64 + 1;
         if self.version == v1::VERSION {
             let mut bytes = MAGIC.to_vec();
@@ -75,12 +75,12 @@ impl Recording {
         self.segments.push(bytes);
     }
 
-    pub(in crate::record) fn number(&mut self) -> u64 {
+    pub(crate) fn number(&mut self) -> u64 {
         self.next += 1;
         self.next - 1
     }
 
-    pub(in crate::record) fn frame(&mut self, kind: Kind, number: u64, payload: &Value) {
+    pub(crate) fn frame(&mut self, kind: Kind, number: u64, payload: &Value) {
         let time = jiff::Timestamp::from_second(START + self.clock).unwrap();
         let payload = serde_json::to_vec(payload).unwrap();
         let draft = Draft::new(kind, number, time, &payload).unwrap();
@@ -88,7 +88,7 @@ impl Recording {
         self.digest = draft.write(self.digest, segment);
     }
 
-    pub(in crate::record) fn open(&mut self, session: &str, workload: &str) {
+    pub(crate) fn open(&mut self, session: &str, workload: &str) {
         let number = self.number();
         let opened = json!({
             "session": session, "account": "acct.snowflakecomputing.com", "credential": "svc",
@@ -98,7 +98,7 @@ impl Recording {
         self.frame(Kind::Opened, number, &opened);
     }
 
-    pub(in crate::record) fn close(&mut self, session: &str, reason: &str) {
+    pub(crate) fn close(&mut self, session: &str, reason: &str) {
         let number = self.number();
         self.frame(
             Kind::Closed,
@@ -108,7 +108,7 @@ impl Recording {
     }
 
     /// What is told of a statement when it is decided.
-    pub(in crate::record) fn decision(
+    pub(crate) fn decision(
         session: &str,
         workload: &str,
         text: &str,
@@ -126,20 +126,14 @@ impl Recording {
         })
     }
 
-    pub(in crate::record) fn allow(
-        &mut self,
-        session: &str,
-        workload: &str,
-        text: &str,
-        table: &str,
-    ) -> u64 {
+    pub(crate) fn allow(&mut self, session: &str, workload: &str, text: &str, table: &str) -> u64 {
         let number = self.number();
         let decision = Self::decision(session, workload, text, table, "allow");
         self.frame(Kind::Decided, number, &decision);
         number
     }
 
-    pub(in crate::record) fn end(&mut self, number: u64, rows: u64, masked: &Value) {
+    pub(crate) fn end(&mut self, number: u64, rows: u64, masked: &Value) {
         let ended = json!({
             "outcome": "answer", "rows": rows, "bytes": 1000, "duration_us": 5000 + rows,
             "masked": masked, "table": {"columns": [], "rows": [["secret"]], "of": 1},
@@ -147,7 +141,7 @@ impl Recording {
         self.frame(Kind::Ended, number, &ended);
     }
 
-    pub(in crate::record) fn refuse(
+    pub(crate) fn refuse(
         &mut self,
         session: &str,
         workload: &str,
@@ -167,7 +161,7 @@ impl Recording {
     }
 
     /// Writes what is not on disk yet of the first `bytes` bytes.
-    pub(in crate::record) fn write_to(&self, dir: &Path, bytes: usize) {
+    pub(crate) fn write_to(&self, dir: &Path, bytes: usize) {
         let mut left = bytes;
         for (at, segment) in self.segments.iter().enumerate() {
             if left == 0 {
@@ -184,17 +178,17 @@ impl Recording {
         }
     }
 
-    pub(in crate::record) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.segments.iter().map(Vec::len).sum()
     }
 
-    pub(in crate::record) fn write_all_to(&self, dir: &Path) {
+    pub(crate) fn write_all_to(&self, dir: &Path) {
         self.write_to(dir, self.len());
     }
 }
 
 /// Packs a segment as it is when it is closed.
-pub(in crate::record) fn pack(dir: &Path, number: u64, to: Option<&age::x25519::Recipient>) {
+pub(crate) fn pack(dir: &Path, number: u64, to: Option<&age::x25519::Recipient>) {
     let plain = dir.join(file_name(number, Packing::Plain));
     let bytes = fs::read(&plain).unwrap();
     let compressed = zstd::encode_all(bytes.as_slice(), 3).unwrap();
