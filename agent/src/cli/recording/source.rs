@@ -85,35 +85,52 @@ impl Wanted {
 }
 
 impl Source {
-    /// Opens the index and brings it up to date, or says how far it is.
+    /// Opens the index and brings it up to date; says what it cannot know.
     pub(super) async fn open(&self) -> Result<Index> {
         // What is wrong with the identities is said before an index is touched.
         drop(self.follower()?);
-        let Some(path) = self.path()? else {
-            let mut index = Index::temporary().await?;
-            self.follower()?.catch_up(&mut index).await?;
-            return told(index).await;
-        };
-        match self.open_to_write(&path).await {
-            Ok(index) => told(index).await,
-            // A daemon keeps it, or it is not ours to write: it is read as it is.
-            Err(error @ IndexError::File { .. }) => {
-                let mut index = match Index::read(&path).await {
-                    Ok(index) => index,
-                    Err(_unreadable) if !error.is_in_use() => return Err(error.into()),
-                    Err(unreadable) => return Err(unreadable.into()),
-                };
-                let behind = self.follower()?.behind(&mut index).await?;
-                if behind > 0 {
-                    let (last, _count) = index.extent().await?;
-                    remark(&format!(
-                        "snowfence: the index is {behind} bytes behind the recording, at entry {last}"
-                    ));
-                }
-                told(index).await
+        let mut index = match self.path()? {
+            None => {
+                let mut index = Index::temporary().await?;
+                self.follower()?.catch_up(&mut index).await?;
+                index
             }
-            Err(error) => Err(error.into()),
+            Some(path) => match self.open_to_write(&path).await {
+                Ok(index) => index,
+                // A daemon keeps it, or it is not ours to write: it is read as it is.
+                Err(error @ IndexError::File { .. }) => match Index::read(&path).await {
+                    Ok(index) => index,
+                    Err(unreadable) if error.is_in_use() => return Err(unreadable.into()),
+                    Err(_unreadable) => return Err(error.into()),
+                },
+                Err(error) => return Err(error.into()),
+            },
+        };
+        self.warn(&mut index).await?;
+        Ok(index)
+    }
+
+    async fn warn(&self, index: &mut Index) -> Result<()> {
+        let behind = self.follower()?.behind(index).await?;
+        if behind > 0 {
+            let last = index.last_entry().await?;
+            remark(&format!(
+                "snowfence: {behind} bytes of the recording are not in the index, which ends at entry {last}"
+            ));
         }
+        let (closed, damaged) = index.missing().await?;
+        if closed > 0 {
+            remark(&format!(
+                "snowfence: {closed} segments are encrypted and not in the index: \
+                 `snowfence index rebuild --identity FILE` reads them"
+            ));
+        }
+        if damaged > 0 {
+            remark(&format!(
+                "snowfence: {damaged} segments are damaged and only partly in the index"
+            ));
+        }
+        Ok(())
     }
 
     async fn open_to_write(&self, path: &Path) -> Result<Index, IndexError> {
@@ -175,26 +192,6 @@ impl Source {
                 .config()
                 .is_ok_and(|config| config.record.index_text)
     }
-}
-
-/// Says what the index cannot know.
-async fn told(mut index: Index) -> Result<Index> {
-    let (closed, damaged) = index.missing().await?;
-    for (count, why) in [
-        (
-            closed,
-            "are encrypted and not in the index: give `--identity FILE` to `snowfence index rebuild`",
-        ),
-        (
-            damaged,
-            "are damaged and only partly in the index: see `snowfence verify`",
-        ),
-    ] {
-        if count > 0 {
-            remark(&format!("snowfence: {count} segments {why}"));
-        }
-    }
-    Ok(index)
 }
 
 /// Runs a command that asks the index.

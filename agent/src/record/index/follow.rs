@@ -427,7 +427,8 @@ impl Ended {
     const fn state(&self, is_last: bool) -> State {
         match self {
             Self::Full => State::Reading,
-            Self::End | Self::Torn if is_last => State::Reading,
+            // What a crash left at the end is cut off when the daemon starts again.
+            Self::End | Self::Torn | Self::Broken if is_last => State::Reading,
             Self::End => State::Whole,
             Self::Torn | Self::Broken => State::Damaged,
         }
@@ -464,7 +465,7 @@ impl Obstacle {
     /// What is kept of it; `None` if the directory must be listed again.
     fn state(self, is_last: bool) -> Result<Option<State>, IndexError> {
         match self {
-            Self::Empty if is_last => Ok(Some(State::Reading)),
+            Self::Empty | Self::Damaged if is_last => Ok(Some(State::Reading)),
             Self::Empty | Self::Damaged => Ok(Some(State::Damaged)),
             Self::Gone => Ok(None),
             Self::Unfit => Err(IndexError::Unfit),

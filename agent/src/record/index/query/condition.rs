@@ -32,22 +32,22 @@ impl Index {
             .fetch_one(&mut self.connection)
             .await
             .map_err(IndexError::failed)?;
-        let sizes = "SELECT (SELECT count(*) FROM sessions), \
+        let sizes = "SELECT (SELECT count(*) FROM entries), (SELECT count(*) FROM sessions), \
                      (SELECT count(*) FROM texts), \
                      (SELECT page_count FROM pragma_page_count()) * \
                      (SELECT page_size FROM pragma_page_size())";
-        let (sessions, texts, bytes): (i64, i64, i64) = sqlx::query_as(sizes)
+        let (entries, sessions, texts, bytes): (i64, i64, i64, i64) = sqlx::query_as(sizes)
             .fetch_one(&mut self.connection)
             .await
             .map_err(IndexError::failed)?;
-        let (last_entry, entries) = self.extent().await?;
+        let last_entry = self.last_entry().await?;
         Ok(Condition {
             bytes: unsigned(bytes),
             segments: unsigned(count),
             segments_closed: unsigned(closed),
             segments_damaged: unsigned(damaged),
             frames: unsigned(frames),
-            entries,
+            entries: unsigned(entries),
             last_entry,
             sessions: unsigned(sessions),
             texts: unsigned(texts),
@@ -69,16 +69,13 @@ impl Index {
         Ok((unsigned(closed), unsigned(damaged)))
     }
 
-    /// The last entry that the index knows, and how many it has.
+    /// The last entry that the index knows.
     ///
     /// # Errors
     /// The index cannot be read.
-    pub async fn extent(&mut self) -> Result<(u64, u64), IndexError> {
-        let statement = "SELECT coalesce(max(number), 0), count(*) FROM entries";
-        let (last, count): (i64, i64) = sqlx::query_as(statement)
-            .fetch_one(&mut self.connection)
-            .await
-            .map_err(IndexError::failed)?;
-        Ok((unsigned(last), unsigned(count)))
+    pub async fn last_entry(&mut self) -> Result<u64, IndexError> {
+        let statement = "SELECT coalesce(max(number), 0) FROM entries";
+        let last = super::super::file::scalar(&mut self.connection, statement).await?;
+        Ok(unsigned(last))
     }
 }
