@@ -19,6 +19,7 @@ mod file;
 mod follow;
 mod indexer;
 mod intern;
+mod position;
 mod prune;
 pub mod query;
 mod sums;

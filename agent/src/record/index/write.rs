@@ -8,8 +8,8 @@ use sqlx::{Connection as _, QueryBuilder};
 
 use super::error::IndexError;
 use super::file::Index;
-use super::follow::Position;
 use super::intern::{Interned, Word};
+use super::position::Position;
 use super::take::{Batch, Row, SessionRow, Verdict};
 use super::{signed, sums::Sums};
 
