@@ -172,7 +172,7 @@ impl Follower {
     ///
     /// # Errors
     /// The index cannot be read.
-    pub async fn behind(&self, index: &mut Index) -> Result<u64, IndexError> {
+    pub async fn behind(&mut self, index: &mut Index) -> Result<u64, IndexError> {
         let files = list(&self.dir).map_err(|source| IndexError::Record { source })?;
         let last = Position::last(&mut index.connection).await?;
         let length = |file: &SegmentFile| file.path.metadata().map_or(0, |it| it.len());

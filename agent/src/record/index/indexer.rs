@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -84,10 +85,11 @@ impl Indexer {
             dir: config.dir.clone(),
             text: config.index_text,
             metrics,
+            ended: Mutex::new(ended),
         };
         let thread = std::thread::Builder::new()
             .name("index".to_owned())
-            .spawn(move || keeper.run(&ended))?;
+            .spawn(move || keeper.run())?;
         Ok(Some(Self {
             alive: Some(alive),
             thread: Some(thread),
@@ -112,10 +114,12 @@ struct Keeper {
     dir: PathBuf,
     text: bool,
     metrics: Metrics,
+    /// Hears nothing, until the daemon ends.
+    ended: Mutex<Receiver<()>>,
 }
 
 impl Keeper {
-    fn run(&self, ended: &Receiver<()>) {
+    fn run(&self) {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build();
@@ -124,7 +128,7 @@ impl Keeper {
             Err(error) => return tracing::error!(%error, "the recording is not indexed"),
         };
         loop {
-            let kept = runtime.block_on(self.keep(ended));
+            let kept = runtime.block_on(self.keep());
             let Err(error) = kept else { return };
             self.metrics.failures.inc();
             self.metrics.working.set(0);
@@ -133,20 +137,20 @@ impl Keeper {
                 path = %self.path.display(),
                 "the index of the recording is not kept; traffic goes on"
             );
-            if !waits(ended, if error.wants_rebuild() { POLL } else { RETRY }) {
+            if !self.waits(if error.wants_rebuild() { POLL } else { RETRY }) {
                 return;
             }
         }
     }
 
     /// Follows the recording until the daemon ends.
-    async fn keep(&self, ended: &Receiver<()>) -> Result<(), IndexError> {
+    async fn keep(&self) -> Result<(), IndexError> {
         let (mut index, mut is_fresh) = Index::open_or_replace(&self.path, self.text).await?;
         loop {
             if is_fresh {
                 self.metrics.rebuilds.inc();
             }
-            match self.follow(&mut index, ended).await {
+            match self.follow(&mut index).await {
                 Ok(()) => return index.close().await,
                 Err(error) if error.wants_rebuild() && !is_fresh => {
                     tracing::warn!(error = %ErrorChain(&error), "the index is made again");
@@ -159,7 +163,7 @@ impl Keeper {
         }
     }
 
-    async fn follow(&self, index: &mut Index, ended: &Receiver<()>) -> Result<(), IndexError> {
+    async fn follow(&self, index: &mut Index) -> Result<(), IndexError> {
         let mut follower = Follower::new(self.dir.clone(), Identities::default());
         loop {
             let progress = follower.step(index).await?;
@@ -173,17 +177,18 @@ impl Keeper {
                 }
                 Progress::UpToDate => POLL,
             };
-            if !waits(ended, pause) {
+            if !self.waits(pause) {
                 return Ok(());
             }
         }
     }
-}
 
-/// False if the daemon ends.
-fn waits(ended: &Receiver<()>, pause: Duration) -> bool {
-    match ended.recv_timeout(pause) {
-        Err(RecvTimeoutError::Timeout) => true,
-        Ok(()) | Err(RecvTimeoutError::Disconnected) => false,
+    /// False if the daemon ends.
+    fn waits(&self, pause: Duration) -> bool {
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        match ended.recv_timeout(pause) {
+            Err(RecvTimeoutError::Timeout) => true,
+            Ok(()) | Err(RecvTimeoutError::Disconnected) => false,
+        }
     }
 }

@@ -24,13 +24,16 @@ struct SessionSum {
     masked: i64,
 }
 
+/// Hour, workload, account, verdict, reason, duration.
+type EndedKey = (i64, i64, i64, i64, i64, i64);
+
 /// What is added to what is there.
 #[derive(Debug, Default)]
 pub(super) struct Sums {
     sessions: BTreeMap<i64, SessionSum>,
     marks: BTreeSet<(i64, i64, i64)>,
     begun: BTreeMap<(i64, i64, i64, i64), i64>,
-    ended: BTreeMap<(i64, i64, i64, i64, i64, i64), (i64, i64, i64)>,
+    ended: BTreeMap<EndedKey, (i64, i64, i64)>,
     objects: BTreeMap<(i64, i64, i64), i64>,
     labels: BTreeMap<(i64, i64), (i64, i64)>,
 }
@@ -179,7 +182,7 @@ async fn write_begun(
 }
 
 async fn write_ended(
-    sums: BTreeMap<(i64, i64, i64, i64, i64, i64), (i64, i64, i64)>,
+    sums: BTreeMap<EndedKey, (i64, i64, i64)>,
     c: &mut SqliteConnection,
 ) -> Result<(), IndexError> {
     let rows: Vec<_> = sums.into_iter().collect();

@@ -298,12 +298,12 @@ pub(super) fn pieces<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
 }
 
 /// Inserts many rows.
-pub(super) async fn insert<T>(
+pub(super) async fn insert<T: Sync>(
     head: &'static str,
     rows: &[T],
     tail: &'static str,
     c: &mut SqliteConnection,
-    bind: impl Fn(Separated<'_, Sqlite, &'static str>, &T),
+    bind: impl Fn(Separated<'_, Sqlite, &'static str>, &T) + Send + Sync,
 ) -> Result<(), IndexError> {
     for piece in pieces(rows) {
         let mut query = QueryBuilder::<Sqlite>::new(head);
