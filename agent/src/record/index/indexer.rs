@@ -2,7 +2,7 @@
 //! cannot do is told by a metric and in the log, and tried again.
 
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -25,7 +25,7 @@ const RETRY: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Indexer {
     /// `None` only while this is dropped.
-    alive: Option<Sender<()>>,
+    alive: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -79,7 +79,7 @@ impl Indexer {
             return Ok(None);
         };
         let metrics = Metrics::new(registry)?;
-        let (alive, ended) = channel();
+        let (alive, ended) = sync_channel(0);
         let keeper = Keeper {
             path,
             dir: config.dir.clone(),
