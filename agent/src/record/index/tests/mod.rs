@@ -26,6 +26,7 @@ pub(super) async fn catch_up(dir: &Path, index: &mut Index) -> Result<u64, Index
 }
 
 /// Everything that the index says, in words instead of numbers and in an order of its own.
+#[expect(clippy::too_many_lines, reason = "one list of queries")]
 pub(super) async fn dump(index: &mut Index) -> Vec<String> {
     const WORD: fn(&str) -> String =
         |column| format!("coalesce((SELECT word FROM words w WHERE w.id = {column}), '-')");

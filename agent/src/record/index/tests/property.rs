@@ -53,7 +53,7 @@ fn record(version: u16, steps: &[Step]) -> Recording {
         match step {
             Step::Open(session) if version > 1 => recording.open(&format!("s{session}"), "etl"),
             Step::Close(session) if version > 1 => {
-                recording.close(&format!("s{session}"), "logout")
+                recording.close(&format!("s{session}"), "logout");
             }
             Step::Open(_) | Step::Close(_) => {}
             Step::Decide {
@@ -93,7 +93,7 @@ fn record(version: u16, steps: &[Step]) -> Recording {
 }
 
 fn text_table(text: &str) -> &u8 {
-    if text.len() % 2 == 0 { &0 } else { &1 }
+    if text.len().is_multiple_of(2) { &0 } else { &1 }
 }
 
 proptest! {

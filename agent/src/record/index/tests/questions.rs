@@ -141,6 +141,7 @@ async fn no_word_is_taken_for_a_query() {
     assert_eq!(found(&mut index, "near", &Filter::default()).await, [evil]);
 }
 
+#[expect(clippy::too_many_lines, reason = "one table of filters")]
 #[tokio::test]
 async fn filters_let_through_what_fits() {
     let mut index = index(&shop()).await;
