@@ -247,6 +247,7 @@ fn config(dir: &Path) -> Record {
         encrypt_to: Vec::new(),
         keep_age_max: None,
         keep_bytes_max: None,
+        ship: None,
     }
 }
 

@@ -34,6 +34,7 @@ use crate::mask::masks::Masker;
 use crate::policy::{self, PolicySet};
 use crate::proxy::{self, Listeners, Refusal, Services};
 use crate::record::event::SessionClosed;
+use crate::record::index::Indexer;
 use crate::record::keep::Keeper;
 use crate::record::{Event, Recorder, What};
 use crate::session::{Chunks, Registry, Results, SessionId};
@@ -66,6 +67,7 @@ async fn serve(config: Config) -> Result<()> {
     let mut kernel = Kernel::load(&config.kernel, &config.scopes).context("loading eBPF")?;
     let mask_key = open_mask_key(&config).await?;
     let parts = Parts::build(&config, &registry, mask_key)?;
+    let _indexer = Indexer::start(&config.record, &registry).context("starting the indexer")?;
     let notifier = open_notifier(&config, &registry)?;
     life::begin(&parts.recorder, &parts.policies.snapshot()).await?;
     let desk = Desk::open(

@@ -89,6 +89,15 @@ enum Command {
     Labels(labels::LabelsCommand),
     /// Proves offline that a recording is as the host wrote it, or says where it is not.
     Verify(recording::verify::Verify),
+    /// Lists the sessions of a recording.
+    Sessions(recording::Sessions),
+    /// Finds statements in a recording by their words.
+    Search(recording::Search),
+    /// Counts what a recording has.
+    Stats(recording::Stats),
+    /// Makes the index of a recording again, or shows how far it is.
+    #[command(subcommand)]
+    Index(recording::IndexCommand),
     /// Ends enforcement, which outlives the daemon.
     Detach(detach::Detach),
 }
@@ -154,6 +163,10 @@ fn dispatch(command: Command, output: &mut Output<'_>) -> anyhow::Result<()> {
         Command::Policy(command) => command.run(output),
         Command::Labels(command) => command.run(output),
         Command::Verify(command) => command.run(output),
+        Command::Sessions(command) => command.run(output),
+        Command::Search(command) => command.run(output),
+        Command::Stats(command) => command.run(output),
+        Command::Index(command) => command.run(output),
         Command::Detach(command) => command.run(output),
     }
 }

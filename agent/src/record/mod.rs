@@ -42,6 +42,7 @@ pub mod event;
 mod files;
 pub mod format;
 mod head;
+pub mod index;
 pub mod keep;
 pub mod key;
 pub mod metrics;

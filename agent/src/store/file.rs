@@ -11,7 +11,7 @@ use super::StoreError;
 /// them, nor read the file. Returns the lock of the one daemon that may use it.
 ///
 /// SQLite gives its `-wal` and `-shm` files the mode of the file itself.
-pub(super) fn prepare(path: &Path) -> Result<File, StoreError> {
+pub(crate) fn prepare(path: &Path) -> Result<File, StoreError> {
     let dir = match path.parent() {
         Some(dir) if !dir.as_os_str().is_empty() => dir,
         _ => Path::new("."),

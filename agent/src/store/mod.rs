@@ -28,6 +28,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, Sq
 use tokio::sync::{Mutex, Semaphore};
 
 pub use error::StoreError;
+pub(crate) use file::prepare as prepare_file;
 pub(crate) use reader::Reader;
 pub(crate) use turn::Turn;
 use turn::Writer;

@@ -13,6 +13,7 @@ mod order;
 mod policy;
 mod record;
 mod report;
+mod search;
 mod stages;
 mod stats;
 
@@ -62,6 +63,8 @@ enum Alone {
     Policy(policy::Options),
     /// Measures durable decisions and the check of a recording alone
     Record(record::Options),
+    /// Measures the index of a recording alone
+    Search(search::Options),
 }
 
 /// Sets up, builds the release binary, becomes root, and measures.
@@ -70,6 +73,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         Some(Alone::Mask) => return mask::run(),
         Some(Alone::Policy(options)) => return policy::run(options),
         Some(Alone::Record(options)) => return record::run(options),
+        Some(Alone::Search(options)) => return search::run(options),
         None => {}
     }
     if !options.prepared {

@@ -1,5 +1,10 @@
 //! Commands that read the recording. They need no daemon, and none of them changes it.
 
+mod index;
+mod search;
+mod sessions;
+mod source;
+mod stats;
 pub(super) mod verify;
 
 use std::path::PathBuf;
@@ -9,6 +14,11 @@ use anyhow::{Context as _, Result};
 use crate::cli::{ConfigPath, read_config};
 use crate::config::Config;
 use crate::record::read::Identities;
+
+pub(super) use index::IndexCommand;
+pub(super) use search::Search;
+pub(super) use sessions::Sessions;
+pub(super) use stats::Stats;
 
 /// Which recording is read.
 #[derive(Debug, clap::Args)]
@@ -48,3 +58,6 @@ impl Which {
         Ok(read_config(&self.config.config)?)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -129,6 +129,17 @@ impl<R: Read> Reader<R> {
         })
     }
 
+    /// Reads on where another reader of the same segment stopped: `input` stands at `offset`, and
+    /// `digest` is that of the frame, or the header, before it.
+    pub const fn resume(input: R, header: Header, digest: Digest, offset: u64) -> Self {
+        Self {
+            input,
+            header,
+            digest,
+            offset,
+        }
+    }
+
     #[must_use]
     pub const fn header(&self) -> &Header {
         &self.header
