@@ -87,6 +87,10 @@ enum Command {
     /// Checks, explains and imports labels, and shows what they find and mask.
     #[command(subcommand)]
     Labels(labels::LabelsCommand),
+    /// Plays a recorded session as a film.
+    Replay(Box<recording::replay::Replay>),
+    /// Writes the recording for other programs.
+    Export(Box<recording::export::Export>),
     /// Ends enforcement, which outlives the daemon.
     Detach(detach::Detach),
 }
@@ -151,6 +155,8 @@ fn dispatch(command: Command, output: &mut Output<'_>) -> anyhow::Result<()> {
         Command::Extend(command) => command.run(output),
         Command::Policy(command) => command.run(output),
         Command::Labels(command) => command.run(output),
+        Command::Replay(command) => command.run(output),
+        Command::Export(command) => command.run(output),
         Command::Detach(command) => command.run(output),
     }
 }

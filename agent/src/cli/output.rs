@@ -58,6 +58,20 @@ impl Output<'_> {
         Ok(self.writer.write_all(text.as_bytes())?)
     }
 
+    /// Prints many lines at once.
+    pub(super) fn bytes(&mut self, bytes: &[u8]) -> Result<()> {
+        Ok(self.writer.write_all(bytes)?)
+    }
+
+    pub(super) fn flush(&mut self) -> Result<()> {
+        Ok(self.writer.flush()?)
+    }
+
+    /// True if colours are wanted.
+    pub(super) const fn has_colour(&self) -> bool {
+        self.colour
+    }
+
     pub(super) fn json(&mut self, value: &impl Serialize) -> Result<()> {
         let text = serde_json::to_string_pretty(value)?;
         self.line(&escape(&text))
@@ -100,7 +114,7 @@ impl Output<'_> {
 
 /// Makes JSON safe to look at on a terminal and leaves its meaning: what JSON itself does not
 /// escape but a terminal obeys is inside strings, where an escape means the same.
-fn escape(json: &str) -> String {
+pub(super) fn escape(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for character in json.chars() {
         if is_unseen(character) && character != '\n' {
@@ -135,7 +149,7 @@ pub(super) fn several_lines(text: &str, chars_max: usize) -> String {
 
 /// Control characters, and the invisible ones that join, split or turn what is around them. All of
 /// them are below U+10000.
-fn is_unseen(character: char) -> bool {
+pub(super) fn is_unseen(character: char) -> bool {
     character.is_control()
         || matches!(
             character,

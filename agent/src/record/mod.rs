@@ -16,6 +16,7 @@ pub mod checkpoint;
 pub mod entry;
 mod error;
 pub mod event;
+pub mod export;
 mod facts;
 pub mod format;
 pub mod key;
@@ -25,6 +26,7 @@ pub mod read;
 mod segment;
 mod thread;
 pub mod told;
+pub mod walk;
 mod writer;
 
 pub use about::{Caller, Decided};

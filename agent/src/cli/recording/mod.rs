@@ -1,5 +1,15 @@
 //! Commands that read the recording. They need no daemon, and none of them changes it.
 
+pub(super) mod export;
+mod film;
+mod keys;
+pub(super) mod replay;
+mod screen;
+mod table;
+#[cfg(test)]
+mod tests;
+mod when;
+
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
