@@ -12,6 +12,7 @@ use crate::telemetry::ErrorChain;
 pub(super) struct Output<'w> {
     writer: Box<dyn Write + 'w>,
     colour: bool,
+    stdout: bool,
 }
 
 /// How a word is meant.
@@ -28,6 +29,7 @@ impl Output<'static> {
         Self {
             writer: Box::new(io::stdout()),
             colour,
+            stdout: true,
         }
     }
 }
@@ -38,6 +40,7 @@ impl<'w> Output<'w> {
         Self {
             writer: Box::new(writer),
             colour: false,
+            stdout: false,
         }
     }
 }
@@ -65,6 +68,11 @@ impl Output<'_> {
 
     pub(super) fn flush(&mut self) -> Result<()> {
         Ok(self.writer.flush()?)
+    }
+
+    /// False where a test reads what people see.
+    pub(super) const fn is_stdout(&self) -> bool {
+        self.stdout
     }
 
     /// True if colours are wanted.
@@ -222,6 +230,7 @@ mod tests {
             let mut output = Output {
                 writer: Box::new(&mut bytes),
                 colour,
+                stdout: false,
             };
             let yes = output.paint(Tone::Good, "yes");
             let rows = [

@@ -23,6 +23,7 @@ pub mod key;
 pub mod metrics;
 mod proof;
 pub mod read;
+pub mod replay;
 mod segment;
 mod thread;
 pub mod told;

@@ -49,8 +49,7 @@ pub(in crate::cli) struct Export {
     force: bool,
 }
 
-const EXIT_STATUS: &str =
-    "Exit status: 0 done, 1 failed or the recording is damaged (what is whole is exported), 2 wrong usage.";
+const EXIT_STATUS: &str = "Exit status: 0 done, 1 failed or the recording is damaged (what is whole is exported), 2 wrong usage.";
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Form {
@@ -144,7 +143,11 @@ pub(super) fn place(damage: &Damage) -> String {
     } else {
         ""
     };
-    format!("segment {} (`{}`): {what}{more}", damage.segment, damage.path.display())
+    format!(
+        "segment {} (`{}`): {what}{more}",
+        damage.segment,
+        damage.path.display()
+    )
 }
 
 impl Sink<'_, '_> {
@@ -170,5 +173,8 @@ impl Sink<'_, '_> {
 }
 
 fn unwritten(path: &Path) -> String {
-    format!("cannot write `{}`; what is in it is not the whole export", path.display())
+    format!(
+        "cannot write `{}`; what is in it is not the whole export",
+        path.display()
+    )
 }
