@@ -67,6 +67,11 @@ pub(in crate::cli) struct Replay {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Speed(Option<f64>);
 
+#[cfg(test)]
+impl Speed {
+    pub(super) const NONE: Self = Self(None);
+}
+
 fn speed(text: &str) -> Result<Speed, String> {
     if text == "max" {
         return Ok(Speed(None));
