@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::screen::{MASKED, NULL, Paint, count, span, value, visible, wrap};
+use super::screen::{MASKED, NULL, Paint, clip, count, span, value, visible, wrap};
 use super::table::draw;
 use crate::record::replay::{Scene, Shows};
 use crate::record::told::{Caller, Told};
@@ -77,6 +77,7 @@ impl Frame {
 
     fn rule(self, said: &str) -> String {
         let said = visible(said);
+        let said = clip(&said, self.columns.saturating_sub(6));
         let used = super::screen::width(&said) + 4;
         let rest = "━".repeat(self.columns.saturating_sub(used).max(2));
         self.paint.bold(&format!("━━ {said} {rest}"))
@@ -89,16 +90,18 @@ impl Frame {
     }
 
     fn head(self, scene: &Scene, said: &str) -> Vec<String> {
+        self.toned(scene, said, |_paint, text| text.to_owned())
+    }
+
+    fn toned(self, scene: &Scene, said: &str, tone: fn(Paint, &str) -> String) -> Vec<String> {
         let place = format!("{} #{}", time(scene.time), scene.entry);
-        let said = wrap(
-            said,
-            self.columns
-                .saturating_sub(super::screen::width(&place) + 1),
-        );
-        let mut said = said.into_iter();
-        let first = said.next().unwrap_or_default();
+        let room = self
+            .columns
+            .saturating_sub(super::screen::width(&place) + 1);
+        let mut said = wrap(said, room).into_iter();
+        let first = tone(self.paint, &said.next().unwrap_or_default());
         let mut lines = vec![String::new(), format!("{} {first}", self.paint.dim(&place))];
-        lines.extend(said.map(|line| format!("   {line}")));
+        lines.extend(said.map(|line| format!("   {}", tone(self.paint, &line))));
         lines
     }
 
@@ -143,14 +146,14 @@ impl Frame {
             if fact.is_empty() {
                 continue;
             }
-            for (at, line) in wrap(&fact, self.columns.saturating_sub(13))
+            for (at, line) in wrap(&fact, self.columns.saturating_sub(14))
                 .iter()
                 .enumerate()
             {
                 let name = if at == 0 { name } else { "" };
                 before.push(format!(
                     "   {} {line}",
-                    self.paint.dim(&format!("{name:<9}"))
+                    self.paint.dim(&format!("{name:<10}"))
                 ));
             }
         }
@@ -178,7 +181,10 @@ impl Frame {
         }
         let mut after = Vec::new();
         for binding in told.bindings.iter().flat_map(|it| &it.values) {
-            let bound = binding.value.as_deref().map_or(NULL.to_owned(), value);
+            let bound = binding
+                .value
+                .as_deref()
+                .map_or_else(|| NULL.to_owned(), value);
             let said = format!("{} = {bound} ({})", binding.name, binding.kind);
             after.extend(self.lines(&said));
         }
@@ -259,10 +265,7 @@ impl Frame {
             Some(other) => (Paint::warn, format!("← {other}")),
             None => (Paint::warn, "← ended".to_owned()),
         };
-        let mut before = self.head(scene, "");
-        if let Some(last) = before.last_mut() {
-            last.push_str(&tone(self.paint, &visible(&said)));
-        }
+        let mut before = self.toned(scene, &said, tone);
         if let Some(error) = &told.error {
             let code = error.code.as_ref().map(|it| format!("{it}: "));
             let said = format!("{}{}", code.unwrap_or_default(), error.message);
@@ -278,7 +281,10 @@ impl Frame {
             told.duration_us.map(|it| took(it, told.stages.as_ref())),
             told.query_id.clone(),
         ];
-        before.extend(self.lines(&joined(sizes)));
+        let sizes = joined(sizes);
+        if !sizes.is_empty() {
+            before.extend(self.lines(&sizes));
+        }
         if !told.masked.is_empty() {
             let cells = told.masked.iter();
             let cells: Vec<String> = cells

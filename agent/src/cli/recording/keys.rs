@@ -71,7 +71,7 @@ impl Raw {
 impl Drop for Raw {
     fn drop(&mut self) {
         // A terminal that is gone needs nothing put back.
-        drop(tcsetattr(&self.stdin, SetArg::TCSANOW, &self.before));
+        tcsetattr(&self.stdin, SetArg::TCSANOW, &self.before).unwrap_or_default();
     }
 }
 

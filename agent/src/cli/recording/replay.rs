@@ -26,7 +26,7 @@ const TYPED_MAX: Duration = Duration::from_secs(2);
 const SCENES_KEPT: usize = 1_000;
 /// Where no terminal says how wide it is.
 const COLUMNS: usize = 100;
-const COLUMNS_MIN: usize = 20;
+const COLUMNS_MIN: usize = 40;
 const LINE_CHARS_MAX: usize = 200;
 
 /// Plays a recorded session as a film: what was asked, who allowed it, and what came back.

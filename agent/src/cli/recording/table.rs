@@ -1,6 +1,6 @@
 //! A recorded result, drawn to the width of a terminal.
 
-use super::screen::{MASKED, NULL, Paint, clip, count, value, visible, width};
+use super::screen::{MASKED, NULL, Paint, clip, count, value, visible, width, wrap};
 use crate::record::told::{Cell, Column, Table};
 
 /// A cell is not wider, however wide the terminal.
@@ -49,7 +49,8 @@ pub(super) fn draw(table: &Table, columns: usize, paint: Paint) -> Vec<String> {
         lines.push(row_of(&bar, drawn));
     }
     lines.push(rule("└", "┴", "┘"));
-    lines.push(paint.dim(&footer(table, rows.len(), widths.len())));
+    let footer = wrap(&footer(table, rows.len(), widths.len()), columns);
+    lines.extend(footer.iter().map(|line| paint.dim(line)));
     lines
 }
 

@@ -32,6 +32,6 @@ mod tests {
         assert_eq!(day, when("2026-11-22T01:00:00+01:00").unwrap());
         let ago = when("2h").unwrap();
         assert!(ago < crate::clock::now() && ago > when("3h").unwrap());
-        assert!(when("yesterday").is_err());
+        when("yesterday").unwrap_err();
     }
 }

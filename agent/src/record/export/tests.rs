@@ -15,9 +15,10 @@ use crate::record::walk::Placed;
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/ocsf/events.jsonl");
 
 fn placed(kind: Kind, entry: u64, payload: &Value) -> Placed {
-    let payload = match kind {
-        Kind::Checkpoint => [&[7; 8][..], &[1], &[0xab; 64]].concat(),
-        _ => serde_json::to_vec(payload).unwrap(),
+    let payload = if kind == Kind::Checkpoint {
+        [&[7; 8][..], &[1], &[0xab; 64]].concat()
+    } else {
+        serde_json::to_vec(payload).unwrap()
     };
     Placed {
         segment: 3,
@@ -104,6 +105,14 @@ fn recording() -> Vec<Placed> {
         add(Kind::Decided, true, payload);
         add(Kind::Ended, false, ended.clone());
     }
+    refused(&mut add);
+    sessions(&mut add);
+    others(&mut add);
+    add(Kind::Decided, true, decided("query"));
+    frames
+}
+
+fn refused(add: &mut impl FnMut(Kind, bool, Value)) {
     let failed = json!({"outcome": "answer", "duration_us": 7,
         "error": {"code": "002003", "message": "table does not exist"}});
     add(
@@ -126,6 +135,9 @@ fn recording() -> Vec<Placed> {
     let observed = json!({"observed": {"policies": ["no-drop"], "message": "no"},
         "outcome": "abandoned", "duration_us": 5});
     add(Kind::Ended, true, with(decided("query"), observed));
+}
+
+fn sessions(add: &mut impl FnMut(Kind, bool, Value)) {
     for operation in ["login", "renew", "result", "abort", "unreadable", "chunk"] {
         add(Kind::Decided, true, decided(operation));
         add(
@@ -153,9 +165,6 @@ fn recording() -> Vec<Placed> {
             json!({"session": "s123", "reason": reason}),
         );
     }
-    others(&mut add);
-    add(Kind::Decided, true, decided("query"));
-    frames
 }
 
 fn others(add: &mut impl FnMut(Kind, bool, Value)) {
@@ -196,6 +205,10 @@ fn others(add: &mut impl FnMut(Kind, bool, Value)) {
         true,
         json!({"outcome": "rejected", "policy_version": "v8", "message": "a:1:1"}),
     );
+    own(add);
+}
+
+fn own(add: &mut impl FnMut(Kind, bool, Value)) {
     for action in ["start", "stop", "reload", "revoke"] {
         add(
             Kind::Operator,

@@ -72,16 +72,14 @@ pub(super) fn source(place: &Place, told: &Told) -> Value {
 
 /// The Snowflake account, where one is known.
 pub(super) fn destination(told: &Told) -> Value {
-    let known = told.server_name.is_some() || told.account.is_some();
-    known
-        .then(|| {
-            json!({
-                "hostname": told.server_name,
-                "uid": told.account,
-                "svc_name": "snowflake",
-            })
-        })
-        .unwrap_or_default()
+    if told.server_name.is_none() && told.account.is_none() {
+        return Value::Null;
+    }
+    json!({
+        "hostname": told.server_name,
+        "uid": told.account,
+        "svc_name": "snowflake",
+    })
 }
 
 /// The kernel's own words for where the process runs.
