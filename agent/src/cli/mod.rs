@@ -98,6 +98,10 @@ enum Command {
     /// Makes the index of a recording again, or shows how far it is.
     #[command(subcommand)]
     Index(recording::IndexCommand),
+    /// Plays a recorded session as a film.
+    Replay(Box<recording::replay::Replay>),
+    /// Writes the recording for other programs.
+    Export(Box<recording::export::Export>),
     /// Ends enforcement, which outlives the daemon.
     Detach(detach::Detach),
 }
@@ -167,6 +171,8 @@ fn dispatch(command: Command, output: &mut Output<'_>) -> anyhow::Result<()> {
         Command::Search(command) => command.run(output),
         Command::Stats(command) => command.run(output),
         Command::Index(command) => command.run(output),
+        Command::Replay(command) => command.run(output),
+        Command::Export(command) => command.run(output),
         Command::Detach(command) => command.run(output),
     }
 }

@@ -12,6 +12,7 @@ use crate::telemetry::ErrorChain;
 pub(super) struct Output<'w> {
     writer: Box<dyn Write + 'w>,
     colour: bool,
+    stdout: bool,
 }
 
 /// How a word is meant.
@@ -28,6 +29,7 @@ impl Output<'static> {
         Self {
             writer: Box::new(io::stdout()),
             colour,
+            stdout: true,
         }
     }
 }
@@ -38,6 +40,7 @@ impl<'w> Output<'w> {
         Self {
             writer: Box::new(writer),
             colour: false,
+            stdout: false,
         }
     }
 }
@@ -56,6 +59,25 @@ impl Output<'_> {
     /// Prints the text as it is.
     pub(super) fn text(&mut self, text: &str) -> Result<()> {
         Ok(self.writer.write_all(text.as_bytes())?)
+    }
+
+    /// Prints many lines at once.
+    pub(super) fn bytes(&mut self, bytes: &[u8]) -> Result<()> {
+        Ok(self.writer.write_all(bytes)?)
+    }
+
+    pub(super) fn flush(&mut self) -> Result<()> {
+        Ok(self.writer.flush()?)
+    }
+
+    /// False where a test reads what people see.
+    pub(super) const fn is_stdout(&self) -> bool {
+        self.stdout
+    }
+
+    /// True if colours are wanted.
+    pub(super) const fn has_colour(&self) -> bool {
+        self.colour
     }
 
     pub(super) fn json(&mut self, value: &impl Serialize) -> Result<()> {
@@ -100,7 +122,7 @@ impl Output<'_> {
 
 /// Makes JSON safe to look at on a terminal and leaves its meaning: what JSON itself does not
 /// escape but a terminal obeys is inside strings, where an escape means the same.
-fn escape(json: &str) -> String {
+pub(super) fn escape(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for character in json.chars() {
         if is_unseen(character) && character != '\n' {
@@ -135,7 +157,7 @@ pub(super) fn several_lines(text: &str, chars_max: usize) -> String {
 
 /// Control characters, and the invisible ones that join, split or turn what is around them. All of
 /// them are below U+10000.
-fn is_unseen(character: char) -> bool {
+pub(super) fn is_unseen(character: char) -> bool {
     character.is_control()
         || matches!(
             character,
@@ -208,6 +230,7 @@ mod tests {
             let mut output = Output {
                 writer: Box::new(&mut bytes),
                 colour,
+                stdout: false,
             };
             let yes = output.paint(Tone::Good, "yes");
             let rows = [

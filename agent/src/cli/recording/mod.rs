@@ -1,11 +1,18 @@
 //! Commands that read the recording. They need no daemon, and none of them changes it.
 
+pub(super) mod export;
+mod film;
 mod index;
+mod keys;
+pub(super) mod replay;
+mod screen;
 mod search;
 mod sessions;
 mod source;
 mod stats;
+mod table;
 pub(super) mod verify;
+mod when;
 
 use std::path::PathBuf;
 

@@ -12,6 +12,7 @@ use serde_json::json;
 use self::seen::Seen;
 use crate::cli::output::Output;
 use crate::policy::PolicySet;
+use crate::record::read::Identities;
 
 /// Proposes a policy that permits what a recording shows, and no more.
 #[derive(Debug, Args)]
@@ -19,6 +20,9 @@ pub(in crate::cli) struct Suggest {
     /// The directory of the recording
     #[arg(value_name = "RECORD_DIR")]
     dir: PathBuf,
+    /// What opens encrypted segments, as `age-keygen` writes it; can be given more than once
+    #[arg(long, value_name = "FILE")]
+    identity: Vec<PathBuf>,
     /// Only what this workload did
     #[arg(long, value_name = "NAME")]
     workload: Option<String>,
@@ -29,7 +33,8 @@ pub(in crate::cli) struct Suggest {
 
 impl Suggest {
     pub(super) fn run(self, output: &mut Output<'_>) -> Result<()> {
-        let seen = Seen::read(&self.dir, self.workload.as_deref())?;
+        let identities = Identities::read(&self.identity).context("reading the identities")?;
+        let seen = Seen::read(&self.dir, &identities, self.workload.as_deref())?;
         if seen.workloads.is_empty() {
             bail!(
                 "the recording at `{}` shows no statement",

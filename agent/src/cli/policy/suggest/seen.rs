@@ -1,8 +1,6 @@
 //! What a recording shows, counted.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::BufReader;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -11,7 +9,8 @@ use serde::de::IgnoredAny;
 
 use crate::cli::policy::sources::runtime;
 use crate::record::format::Kind;
-use crate::record::read::{Frame, ReadError, Reader, segments};
+use crate::record::read::{Frame, Identities};
+use crate::record::walk::{Step, Walk};
 use crate::sql::facts::{Access, Object, ObjectKind};
 use crate::sql::name::ObjectName;
 use crate::sql::{Analyst, Context, Effect};
@@ -83,40 +82,33 @@ struct RecordedAccess {
 
 impl Seen {
     /// Reads every segment of a recording.
-    pub(super) fn read(dir: &Path, workload: Option<&str>) -> Result<Self> {
+    pub(super) fn read(
+        dir: &Path,
+        identities: &Identities,
+        workload: Option<&str>,
+    ) -> Result<Self> {
         let analyst = Analyst::new().context("starting the analysis")?;
         let runtime = runtime()?;
         // Recordings that kept no accesses kept no session either.
         let context = Context::default();
         let mut seen = Self::default();
-        let files = segments(dir);
-        let files = files.with_context(|| format!("cannot list `{}`", dir.display()))?;
-        if files.is_empty() {
+        let walk = Walk::new(dir, identities)?;
+        if walk.is_done() {
             bail!("there is no recording in `{}`", dir.display());
         }
-        let last = files.len() - 1;
-        for (at, (_, path)) in files.into_iter().enumerate() {
-            let place = || format!("the segment `{}`", path.display());
-            let file = File::open(&path).with_context(place)?;
-            let mut reader = match Reader::open(BufReader::new(file)) {
-                Err(ReadError::Torn { .. }) if at == last => break,
-                reader => reader.with_context(place)?,
-            };
-            loop {
-                match reader.next_frame() {
-                    Ok(Some(frame)) => {
-                        let frame = seen.add(&frame, workload, &|text| {
-                            let facts = analyst.facts(text, &context);
-                            runtime.block_on(facts).map(|facts| facts.accesses)
-                        });
-                        frame.with_context(place)?;
-                    }
-                    Ok(None) => break,
-                    Err(ReadError::Torn { .. }) if at == last => {
-                        seen.torn = true;
-                        break;
-                    }
-                    Err(error) => return Err(anyhow!(error).context(place())),
+        for step in walk {
+            match step {
+                Step::Frame(placed) => {
+                    let frame = seen.add(&placed.frame, workload, &|text| {
+                        let facts = analyst.facts(text, &context);
+                        runtime.block_on(facts).map(|facts| facts.accesses)
+                    });
+                    frame.with_context(|| format!("segment {}", placed.segment))?;
+                }
+                Step::Damage(damage) if damage.is_tail => seen.torn = true,
+                Step::Damage(damage) => {
+                    let place = format!("the segment `{}`", damage.path.display());
+                    return Err(anyhow!(damage.error).context(place));
                 }
             }
         }

@@ -1,0 +1,123 @@
+//! The viewer's keys.
+
+use std::io::{self, BufRead, IsTerminal as _, Stdin};
+use std::os::fd::AsFd as _;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
+
+/// What the viewer wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Key {
+    Next,
+    Back,
+    Quit,
+}
+
+/// Where keys come from.
+pub(super) enum Keys<'a> {
+    /// Single keys, until this is dropped.
+    Terminal(Raw),
+    /// A line for each key, where there is no terminal.
+    Lines(Box<dyn BufRead + 'a>),
+    /// Nobody is there.
+    None,
+}
+
+/// A terminal that gives each key at once and echoes none.
+pub(super) struct Raw {
+    stdin: Stdin,
+    before: Termios,
+}
+
+impl Raw {
+    fn new() -> Result<Self> {
+        let stdin = io::stdin();
+        let before = tcgetattr(&stdin).context("reading the terminal's settings")?;
+        let mut raw = before.clone();
+        // Ctrl-C comes as a key, so that the settings are put back.
+        let flags = LocalFlags::ICANON | LocalFlags::ECHO | LocalFlags::ISIG;
+        raw.local_flags.remove(flags);
+        tcsetattr(&stdin, SetArg::TCSANOW, &raw).context("changing the terminal's settings")?;
+        Ok(Self { stdin, before })
+    }
+
+    fn wait(&self, timeout: Option<Duration>) -> Result<Option<Key>> {
+        let timeout = match timeout {
+            Some(timeout) => PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX),
+            None => PollTimeout::NONE,
+        };
+        let mut waiting = [PollFd::new(self.stdin.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut waiting, timeout) {
+            Ok(0) | Err(Errno::EINTR) => return Ok(None),
+            Ok(_) => {}
+            Err(error) => return Err(error).context("waiting for a key"),
+        }
+        let mut bytes = [0; 16];
+        let read = nix::unistd::read(&self.stdin, &mut bytes).context("reading a key")?;
+        Ok(match bytes.get(..read).unwrap_or_default() {
+            b" " | b"\r" | b"\n" | b"n" | b"\x1b[C" | b"\x1b[B" => Some(Key::Next),
+            b"b" | b"\x1b[D" | b"\x1b[A" => Some(Key::Back),
+            // Ctrl-C, Ctrl-D, or the terminal is gone.
+            b"q" | [3] | [4] | [] => Some(Key::Quit),
+            _ => None,
+        })
+    }
+}
+
+impl Drop for Raw {
+    fn drop(&mut self) {
+        // A terminal that is gone needs nothing put back.
+        tcsetattr(&self.stdin, SetArg::TCSANOW, &self.before).unwrap_or_default();
+    }
+}
+
+impl Keys<'_> {
+    /// The keys of standard input.
+    pub(super) fn stdin() -> Result<Self> {
+        if io::stdin().is_terminal() {
+            return Ok(Self::Terminal(Raw::new()?));
+        }
+        Ok(Self::Lines(Box::new(io::stdin().lock())))
+    }
+
+    /// Waits for a key as long as it takes; the end of the input quits.
+    pub(super) fn key(&mut self) -> Result<Key> {
+        loop {
+            match self {
+                Self::Terminal(raw) => {
+                    if let Some(key) = raw.wait(None)? {
+                        return Ok(key);
+                    }
+                }
+                Self::Lines(lines) => {
+                    let mut line = String::new();
+                    if lines.read_line(&mut line)? == 0 {
+                        return Ok(Key::Quit);
+                    }
+                    match line.trim() {
+                        "" | "n" => return Ok(Key::Next),
+                        "b" => return Ok(Key::Back),
+                        "q" => return Ok(Key::Quit),
+                        _ => {}
+                    }
+                }
+                Self::None => return Ok(Key::Next),
+            }
+        }
+    }
+
+    /// Lets time pass; a key ends it.
+    pub(super) fn pause(&self, time: Duration) -> Result<Option<Key>> {
+        match self {
+            Self::Terminal(raw) => raw.wait(Some(time)),
+            Self::Lines(_) | Self::None => {
+                std::thread::sleep(time);
+                Ok(None)
+            }
+        }
+    }
+}
