@@ -21,7 +21,7 @@ fn a_full_disk_refuses_everything_and_forwards_nothing() {
     let environment = Environment::new("full").unwrap();
     mount(&environment, "2m");
     let plan = Plan {
-        record: "reserve_bytes = \"0 B\"",
+        record: "reserve_bytes = \"0 KiB\"",
         ..Plan::default()
     };
     let bench = Bench::within(environment, &plan);
