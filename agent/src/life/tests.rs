@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::config;
 use crate::record::format::Kind;
-use crate::record::read::{Reader, segments};
+use crate::record::read::said;
 
 const ONE: &str = "@id(\"one\") permit (principal, action, resource);";
 const TWO: &str = "@id(\"two\") permit (principal, action, resource);";
@@ -41,22 +41,8 @@ impl Place {
     fn frames(self) -> Vec<(Kind, Value)> {
         let Self { dir, recorder, .. } = self;
         drop(recorder);
-        read(&dir.path().join("record"))
+        said(&dir.path().join("record"))
     }
-}
-
-fn read(dir: &Path) -> Vec<(Kind, Value)> {
-    let mut frames = Vec::new();
-    for (_number, path) in segments(dir).unwrap() {
-        let mut reader = Reader::open(fs::File::open(path).unwrap()).unwrap();
-        while let Some(frame) = reader.next_frame().unwrap() {
-            if frame.kind != Kind::Checkpoint {
-                let payload = serde_json::from_slice(&frame.payload).unwrap();
-                frames.push((frame.kind, payload));
-            }
-        }
-    }
-    frames
 }
 
 fn file(name: &str, text: &str) -> Value {

@@ -4,10 +4,15 @@ use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::error::RecordError;
 use super::format::{Packing, file_name};
 use super::head::{self, Head};
+
+/// A process that was just forked holds our descriptors until it executes another program.
+const LOCK_TRIES: u32 = 50;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// Where segments go. Every method either does all of it or fails; after a failure to start, append
 /// or sync nothing may be assumed of the last bytes.
@@ -62,15 +67,12 @@ impl Files {
             .create(true)
             .open(dir.join("lock"))
             .map_err(fail)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(RecordError::Busy {
-                    path: dir.to_path_buf(),
-                });
-            }
-            Err(TryLockError::Error(source)) => return Err(fail(source)),
-        }
+        lock_it(&lock).map_err(|error| match error {
+            TryLockError::WouldBlock => RecordError::Busy {
+                path: dir.to_path_buf(),
+            },
+            TryLockError::Error(source) => fail(source),
+        })?;
         Ok(Self {
             dir: dir.to_path_buf(),
             current: None,
@@ -121,6 +123,16 @@ impl Storage for Files {
     fn note(&mut self, head: &Head) -> io::Result<()> {
         head::write(&self.dir, head)
     }
+}
+
+fn lock_it(lock: &File) -> Result<(), TryLockError> {
+    for _ in 0..LOCK_TRIES {
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+            locked => return locked,
+        }
+    }
+    lock.try_lock()
 }
 
 /// Never follows a link: the directory is ours, and stays so if someone gets a link into it.

@@ -15,7 +15,7 @@ use crate::mask::literal;
 use crate::mask::masks::Masks;
 use crate::record::event::OperatorAction;
 use crate::record::format::Kind;
-use crate::record::read::{Reader, segments};
+use crate::record::read::said;
 use crate::record::{self, RecordError, Recorder, Unrecorded};
 
 /// When a witness fails.
@@ -295,17 +295,7 @@ async fn recorded(dir: &std::path::Path) -> Desk {
 
 /// Kind and payload of every frame.
 fn frames(dir: &std::path::Path) -> Vec<(Kind, Value)> {
-    let mut frames = Vec::new();
-    for (_number, path) in segments(&dir.join("record")).unwrap() {
-        let mut reader = Reader::open(std::fs::File::open(path).unwrap()).unwrap();
-        while let Some(frame) = reader.next_frame().unwrap() {
-            if frame.kind != Kind::Checkpoint {
-                let payload = serde_json::from_slice(&frame.payload).unwrap();
-                frames.push((frame.kind, payload));
-            }
-        }
-    }
-    frames
+    said(&dir.join("record"))
 }
 
 #[tokio::test]

@@ -118,7 +118,9 @@ fn frames(dir: &Path) -> Vec<(Kind, Vec<u8>)> {
     let mut reader = Reader::open(fs::File::open(path).unwrap()).unwrap();
     let mut found = Vec::new();
     while let Some(frame) = reader.next_frame().unwrap() {
-        found.push((frame.kind, frame.payload));
+        if matches!(frame.kind, Kind::Decided | Kind::Ended) {
+            found.push((frame.kind, frame.payload));
+        }
     }
     found
 }

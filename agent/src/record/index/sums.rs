@@ -38,7 +38,7 @@ pub(super) struct Sums {
     labels: BTreeMap<(i64, i64), (i64, i64)>,
 }
 
-fn widen(range: &mut Option<(i64, i64)>, value: i64) {
+pub(super) fn widen(range: &mut Option<(i64, i64)>, value: i64) {
     let (low, high) = range.unwrap_or((value, value));
     *range = Some((low.min(value), high.max(value)));
 }
@@ -53,7 +53,11 @@ impl Sums {
         for (name, row) in told {
             if let Some(id) = ids.get(name.as_str()) {
                 let sum = sums.sessions.entry(*id).or_default();
-                for time in [row.opened, row.closed].into_iter().flatten() {
+                for time in row
+                    .times
+                    .into_iter()
+                    .flat_map(|(first, last)| [first, last])
+                {
                     widen(&mut sum.times, time);
                 }
             }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::sums::widen;
 use crate::record::format::Kind;
 use crate::record::read::Frame;
 
@@ -137,6 +138,8 @@ pub(super) struct SessionRow {
     pub(super) login: Option<u64>,
     pub(super) opened: Option<i64>,
     pub(super) closed: Option<i64>,
+    /// First and last of what told of it: a clock that was set back puts them in another order.
+    pub(super) times: Option<(i64, i64)>,
     pub(super) reason: Option<String>,
 }
 
@@ -220,6 +223,7 @@ impl Batch {
     fn session(&mut self, seen: Seen, time: i64, opens: bool) {
         let Some(name) = &seen.session else { return };
         let session = self.sessions.entry(name.clone()).or_default();
+        widen(&mut session.times, time);
         if opens {
             session.opened.get_or_insert(time);
             session.login = session.login.or(seen.login);

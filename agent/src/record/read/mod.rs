@@ -200,6 +200,22 @@ impl<R: Read> Reader<R> {
     }
 }
 
+/// Every frame of a recording but those that the writer makes by itself: kind and payload.
+#[cfg(test)]
+pub(crate) fn said(dir: &Path) -> Vec<(Kind, serde_json::Value)> {
+    let mut frames = Vec::new();
+    for (_number, path) in segments(dir).unwrap() {
+        let mut reader = Reader::open(fs::File::open(path).unwrap()).unwrap();
+        while let Some(frame) = reader.next_frame().unwrap() {
+            if !matches!(frame.kind, Kind::Checkpoint | Kind::Carried) {
+                let payload = serde_json::from_slice(&frame.payload).unwrap();
+                frames.push((frame.kind, payload));
+            }
+        }
+    }
+    frames
+}
+
 fn signed(bytes: &[u8], signature: &[u8]) -> Option<Signed> {
     Some(Signed {
         host: HostId(array(bytes, 60)?),

@@ -111,7 +111,14 @@ fn metrics_have_their_names() {
     recorder.metrics().register(&registry).unwrap();
     let names = Mutex::new(Vec::new());
     for family in registry.gather() {
-        names.lock().unwrap().push(family.name().to_owned());
+        let name = family.name().to_owned();
+        // The keeper's are told by its own tests.
+        if !["ship", "packed", "pruned", "keep"]
+            .iter()
+            .any(|it| name.contains(it))
+        {
+            names.lock().unwrap().push(name);
+        }
     }
     assert_eq!(
         names.into_inner().unwrap(),

@@ -1,27 +1,15 @@
 //! What is left in the recording of people who give, end and decide, and of those who may not.
 
-use std::fs::File;
-
 use serde_json::{Value, json};
 
 use super::{ALICE, Bench, ETL, EVE, approval, role_ask};
 use crate::record::format::Kind;
-use crate::record::read::{Reader, segments};
+use crate::record::read::said;
 
 impl Bench {
     /// Kind and payload of every frame so far.
     fn frames(&self) -> Vec<(Kind, Value)> {
-        let mut frames = Vec::new();
-        for (_number, path) in segments(&self.dir.path().join("record")).unwrap() {
-            let mut reader = Reader::open(File::open(path).unwrap()).unwrap();
-            while let Some(frame) = reader.next_frame().unwrap() {
-                if frame.kind != Kind::Checkpoint {
-                    let payload = serde_json::from_slice(&frame.payload).unwrap();
-                    frames.push((frame.kind, payload));
-                }
-            }
-        }
-        frames
+        said(&self.dir.path().join("record"))
     }
 }
 

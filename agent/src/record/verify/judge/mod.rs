@@ -69,6 +69,8 @@ struct Judge {
     said: Said,
     /// All segments of a directory are here, not one alone.
     is_all: bool,
+    /// Segments without a seal, before others that ended while they were begun.
+    unexplained: Vec<u64>,
 }
 
 /// Judges the files of a recording, in the order of their numbers and of each the least packed
@@ -79,6 +81,7 @@ pub(super) fn judge(items: Vec<Item>, is_all: bool, head: Option<Head>) -> Repor
         problems: Problems::default(),
         said: Said::default(),
         is_all,
+        unexplained: Vec::new(),
     };
     let (mut segments, mut copies) = (BTreeMap::new(), Vec::new());
     for item in items {

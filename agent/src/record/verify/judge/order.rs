@@ -24,8 +24,13 @@ impl Judge {
                 before = None;
             }
             self.follows(item, before);
+            self.seals(item, before);
             expected = item.number.saturating_add(1);
             before = Some(item);
+        }
+        // The last start was cut short before it could say so.
+        for segment in mem::take(&mut self.unexplained) {
+            self.note(Note::Unsealed { segment });
         }
     }
 
@@ -74,13 +79,37 @@ impl Judge {
                 before: previous.host.clone(),
             });
         }
+    }
+
+    /// A segment without a seal is explained by a gap that the next one begins with. Where that one
+    /// ended before it said anything, because its start was cut short as well, the one after it says
+    /// so: what its header is linked to is still proven.
+    fn seals(&mut self, item: &Item, before: Option<&Item>) {
+        let Some(walked) = item.walked() else {
+            return;
+        };
+        let Some((before, earlier)) = before.and_then(|it| Some((it, it.walked()?))) else {
+            return;
+        };
         let is_version_1 = earlier.header.as_ref().map(|it| it.version) == Some(v1::VERSION);
-        if !earlier.is_sealed && !is_version_1 {
-            let segment = before.number;
-            match walked.begins_with_gap && earlier.is_whole {
-                true => self.note(Note::Unsealed { segment }),
-                false => self.of(before, Finding::NoSeal),
+        if earlier.is_sealed || is_version_1 {
+            return;
+        }
+        if !earlier.is_whole {
+            return self.of(before, Finding::NoSeal);
+        }
+        if walked.begins_with_gap {
+            self.unexplained.push(before.number);
+            for segment in mem::take(&mut self.unexplained) {
+                self.note(Note::Unsealed { segment });
             }
+        } else if walked.is_bare && !walked.is_sealed {
+            self.unexplained.push(before.number);
+        } else {
+            for segment in mem::take(&mut self.unexplained) {
+                self.problem(segment, None, Finding::NoSeal);
+            }
+            self.of(before, Finding::NoSeal);
         }
     }
 

@@ -68,6 +68,8 @@ pub(super) struct Walked {
     pub(super) has_head: bool,
     /// A gap stands before anything that happened.
     pub(super) begins_with_gap: bool,
+    /// Nothing happened in it: it ended while it was begun.
+    pub(super) is_bare: bool,
 }
 
 struct Walker<R> {
@@ -305,6 +307,7 @@ impl<R: Read> Walker<R> {
     }
 
     fn finish(mut self) -> Walked {
+        self.out.is_bare = !self.has_happened;
         if let Some(error) = self.window.take_error() {
             let message = error.to_string();
             self.problem(Finding::Unreadable { message });
