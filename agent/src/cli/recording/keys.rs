@@ -11,6 +11,9 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 
+/// What an arrow key begins with.
+const ESCAPE: u8 = 0x1b;
+
 /// What the viewer wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Key {
@@ -87,15 +90,33 @@ impl Raw {
         if ended.any() == Some(true) {
             return Ok(Some(Key::Quit));
         }
-        let mut bytes = [0; 16];
-        let read = nix::unistd::read(&self.stdin, &mut bytes).context("reading a key")?;
-        Ok(match bytes.get(..read).unwrap_or_default() {
+        Ok(match self.read()?.as_slice() {
             b" " | b"\r" | b"\n" | b"n" | b"\x1b[C" | b"\x1b[B" => Some(Key::Next),
             b"b" | b"\x1b[D" | b"\x1b[A" => Some(Key::Back),
             // Ctrl-C, Ctrl-D, or the end of what is typed.
             b"q" | [3] | [4] | [] => Some(Key::Quit),
             _ => None,
         })
+    }
+}
+
+impl Raw {
+    /// One key: what was typed after it stays for the next time. An arrow is an escape and two more.
+    fn read(&self) -> Result<Vec<u8>> {
+        let mut key = self.bytes::<1>()?;
+        if key == [ESCAPE] {
+            let mut waiting = [PollFd::new(self.stdin.as_fd(), PollFlags::POLLIN)];
+            if poll(&mut waiting, PollTimeout::ZERO).is_ok_and(|ready| ready > 0) {
+                key.extend(self.bytes::<2>()?);
+            }
+        }
+        Ok(key)
+    }
+
+    fn bytes<const COUNT: usize>(&self) -> Result<Vec<u8>> {
+        let mut bytes = [0; COUNT];
+        let read = nix::unistd::read(&self.stdin, &mut bytes).context("reading a key")?;
+        Ok(bytes.into_iter().take(read).collect())
     }
 }
 

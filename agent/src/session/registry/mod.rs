@@ -11,7 +11,6 @@ use ring::rand::SystemRandom;
 use tokio::time::Instant;
 
 use self::tokens::{Grants, MASTER_VALIDITY, SESSION_VALIDITY};
-use super::requests::Requests;
 use super::state::State;
 use super::token::TokenDigest;
 use crate::identity::PrincipalKey;
