@@ -25,7 +25,7 @@ pub(super) enum Key {
 /// Where keys come from.
 pub(super) enum Keys<'a> {
     /// Single keys, until this is dropped.
-    Terminal(Raw),
+    Terminal(Box<Raw>),
     /// A line for each key, where there is no terminal.
     Lines(Box<dyn BufRead + 'a>),
     /// Nobody is there.
@@ -132,7 +132,7 @@ impl Keys<'_> {
     /// The keys of standard input.
     pub(super) fn stdin() -> Result<Self> {
         if io::stdin().is_terminal() {
-            return Ok(Self::Terminal(Raw::new()?));
+            return Ok(Self::Terminal(Box::new(Raw::new()?)));
         }
         Ok(Self::Lines(Box::new(io::stdin().lock())))
     }
