@@ -18,25 +18,24 @@ use tokio::time::Instant;
 
 use crate::access::notify::{self, Notifier, NotifyError};
 use crate::access::socket::{self, Counter, Reading};
-use crate::access::{Desk, Recording, redact};
+use crate::access::{Desk, Recording};
 use crate::admin::{self, Admin};
 use crate::catalog::Catalog;
 use crate::clock;
-use crate::config::{self, Config, Literals};
+use crate::config::{self, Config};
 use crate::credential::{self, Credentials};
 use crate::identity::Identifier;
 use crate::kernel::Kernel;
 use crate::kernel::metrics::KernelMetrics;
 use crate::life;
 use crate::mask::key::MasterKey;
-use crate::mask::literal;
 use crate::mask::masks::Masker;
 use crate::policy::{self, PolicySet};
 use crate::proxy::{self, Listeners, Refusal, Services};
 use crate::record::event::SessionClosed;
 use crate::record::index::Indexer;
 use crate::record::keep::Keeper;
-use crate::record::{Event, Recorder, What};
+use crate::record::{Event, Recorder, Redaction, What};
 use crate::session::{Chunks, Registry, Results, SessionId};
 use crate::shutdown::{self, Shutdown};
 use crate::sql::Analyst;
@@ -191,14 +190,11 @@ impl Parts {
     fn witness(&self, config: &config::Record) -> Recording {
         let literals = config.literals;
         let (policies, masker) = (Arc::clone(&self.policies), Arc::clone(&self.masker));
-        let hide = move |statement: &str| match literals {
-            Literals::Detected => {
-                let policies = policies.snapshot();
-                let masks = masker.masks(policies.labels(), policies.version());
-                literal::redact(statement, masks.redactions()).into_owned()
-            }
-            Literals::None => redact::redact(statement),
-            Literals::All => statement.to_owned(),
+        let hide = move |statement: &str| {
+            let policies = policies.snapshot();
+            let masks = masker.masks(policies.labels(), policies.version());
+            let redaction = Redaction::new(Arc::clone(masks.redactions()), literals);
+            redaction.statement(statement).into_owned()
         };
         Recording::new(self.recorder.clone(), &config.dir, Arc::new(hide))
     }

@@ -95,9 +95,7 @@ async fn forward(
         recorded.limits(),
     );
     let operation = recorded.operation().clone();
-    let client_tag = operation.query().and_then(Query::own_tag);
-    let number = recorded.entry();
-    let tag = services.query_tag(connection, Some(session), number, client_tag.as_deref());
+    let tag = query_tag(connection, services, session, &recorded);
     let begun = bounds::begin(services, session, &operation, question);
     let shape = api::shape(services, &operation)?;
     if shape.is_some() {
@@ -158,6 +156,17 @@ async fn forward(
     let masked = released.map_err(|error| bad_answer(&error))?;
     exchange.sampled(table);
     Ok(masked)
+}
+
+/// The tag that ties the statement upstream to its entry.
+fn query_tag(
+    connection: &Connection,
+    services: &Services,
+    session: &Session,
+    recorded: &Recorded,
+) -> String {
+    let own = recorded.operation().query().and_then(Query::own_tag);
+    services.query_tag(connection, Some(session), recorded.entry(), own.as_deref())
 }
 
 /// What the client asks about, in the terms of the answer.

@@ -22,7 +22,7 @@ use super::head::{Head, host_text};
 use super::key::HostKey;
 use super::metrics::Metrics;
 use super::recover::{Gap, Tail};
-use super::segment::{Beginning, Clocks, Draft, encode_header, write_checkpoint};
+use super::segment::{Beginning, Clocks, Draft, Holds, encode_header, write_checkpoint};
 use super::state::{Failure, State, failure};
 use super::thread::{BATCH_BYTES_MAX, Message, SYNC_IDLE, TICK};
 
@@ -53,8 +53,7 @@ pub(super) struct Writer<S> {
     segment: u64,
     segment_bytes: u64,
     segment_begun: Clocks,
-    /// The segment has more than what every segment begins with.
-    is_used: bool,
+    holds: Holds,
     digest: Digest,
     /// Chained, not yet written.
     out: Vec<u8>,
@@ -96,7 +95,7 @@ impl<S: Storage> Writer<S> {
             segment: tail.segment,
             segment_bytes: 0,
             segment_begun: seen,
-            is_used: false,
+            holds: Holds::Beginning,
             digest: tail.digest,
             out: Vec::new(),
             unsynced: 0,
@@ -144,7 +143,12 @@ impl<S: Storage> Writer<S> {
     pub(super) fn commit(&mut self, batch: &[Message]) -> Result<(), Failure> {
         let is_full = self.segment_bytes >= self.setup.segment_bytes_max && !batch.is_empty();
         let is_old = since(self.segment_begun.uptime, self.seen) >= self.setup.segment_age_max;
-        if self.is_used && (is_full || is_old) {
+        let is_over = match self.holds {
+            Holds::Beginning => false,
+            Holds::Upkeep => is_full,
+            Holds::Events => is_full || is_old,
+        };
+        if is_over {
             self.rotate()?;
         }
         if let Some(gap) = self.stepped.take() {
@@ -267,7 +271,7 @@ impl<S: Storage> Writer<S> {
             &json!({"sessions": self.sessions}),
         )?;
         self.push(&carried);
-        self.is_used = false;
+        self.holds = Holds::Beginning;
         self.storage
             .start(number, &self.out)
             .map_err(failure("starting a segment"))?;
@@ -281,7 +285,7 @@ impl<S: Storage> Writer<S> {
     fn push(&mut self, draft: &Draft) {
         self.digest = draft.write(self.digest, &mut self.out);
         self.metrics.frames.inc();
-        self.is_used = true;
+        self.holds = self.holds.max(Holds::of(draft.kind()));
         if self.unsigned == 0 {
             self.unsigned_since = self.seen.uptime;
         }

@@ -30,6 +30,16 @@
 //!
 //! The chain is pure ([`chain`]); the bytes are specified in [`mod@format`]; [`read`] and [`verify`]
 //! share nothing with the writer but the format.
+//!
+//! Everything else goes by what [`read`] and [`told`] make of the files, in this process or another:
+//!
+//! | for | is |
+//! |---|---|
+//! | every frame of a recording in order, and every place of damage | [`walk`] |
+//! | the same from where an index stopped, as the recording grows; sessions, search, statistics | [`index`] |
+//! | one session as a film, the recording for other programs | [`replay`], [`export`] |
+//! | packing, shipping and deleting closed segments | [`keep`] |
+//! | proving | [`verify`], with a parser of its own |
 #![forbid(unsafe_code)]
 
 pub mod about;

@@ -27,6 +27,39 @@ impl Clocks {
     }
 }
 
+/// What a segment holds so far, the least first.
+///
+/// The end of a segment makes the keeper write frames into the next one. If these alone let a segment
+/// end by age, an idle host would write segments for ever.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Holds {
+    /// What every segment begins with.
+    Beginning,
+    /// What became of older segments.
+    Upkeep,
+    Events,
+}
+
+impl Holds {
+    pub(super) const fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::Archived | Kind::Pruned => Self::Upkeep,
+            Kind::Carried | Kind::Checkpoint => Self::Beginning,
+            Kind::Decided
+            | Kind::Ended
+            | Kind::Opened
+            | Kind::Closed
+            | Kind::Ask
+            | Kind::Vote
+            | Kind::Grant
+            | Kind::Policy
+            | Kind::Operator
+            | Kind::Canary
+            | Kind::Gap => Self::Events,
+        }
+    }
+}
+
 /// What a segment begins with.
 #[derive(Clone, Debug)]
 pub(super) struct Beginning<'a> {

@@ -7,10 +7,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
-use jiff::Timestamp;
 
 use super::Which;
-use super::when::when;
+use super::when::Times;
 use crate::cli::output::{Output, one_line, remark};
 use crate::record::export::{Exporter, Filter, Format};
 use crate::record::walk::{Damage, Step, Walk};
@@ -32,12 +31,8 @@ pub(in crate::cli) struct Export {
     /// Frames as they are, or events of OCSF 1.8.0
     #[arg(long, value_enum)]
     format: Form,
-    /// Not before this time: `2026-11-22T10:00:00Z`, `2026-11-22`, or `2h` ago
-    #[arg(long, value_name = "TIME", value_parser = when)]
-    since: Option<Timestamp>,
-    /// Before this time
-    #[arg(long, value_name = "TIME", value_parser = when)]
-    until: Option<Timestamp>,
+    #[command(flatten)]
+    times: Times,
     /// Only what this workload did
     #[arg(long, value_name = "NAME")]
     workload: Option<String>,
@@ -79,7 +74,7 @@ impl Export {
             Form::Jsonl => Format::Jsonl,
             Form::Ocsf => Format::Ocsf,
         };
-        let filter = Filter::new(self.since, self.until, self.workload.clone());
+        let filter = Filter::new(self.times.since, self.times.until, self.workload.clone());
         let mut exporter = Exporter::new(format, filter);
         let mut damages: u64 = 0;
         let mut complain = |text: &str| {

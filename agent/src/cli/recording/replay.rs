@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
 use clap::Args;
-use jiff::Timestamp;
 
 use super::Which;
 use super::film::{Frame, Shot};
 use super::keys::{Key, Keys};
 use super::screen::{Paint, span};
-use super::when::when;
+use super::when::Times;
 use crate::cli::output::{Output, escape, one_line, remark};
 use crate::record::replay::{Film, Found, Scene, Wanted, find};
 use crate::record::walk::{Step, Walk};
@@ -49,12 +48,8 @@ pub(in crate::cli) struct Replay {
     /// Waits for a key after each scene: Enter or space goes on, `b` back, `q` ends
     #[arg(long, conflicts_with = "json")]
     step: bool,
-    /// Not before this time: `2026-11-22T10:00:00Z`, `2026-11-22`, or `2h` ago
-    #[arg(long, value_name = "TIME", value_parser = when)]
-    since: Option<Timestamp>,
-    /// Before this time
-    #[arg(long, value_name = "TIME", value_parser = when)]
-    until: Option<Timestamp>,
+    #[command(flatten)]
+    times: Times,
     /// Columns to draw in; without it, those of the terminal
     #[arg(long, value_name = "N")]
     width: Option<usize>,
@@ -114,12 +109,7 @@ impl Replay {
         };
         tell_others(&found);
         let walk = Walk::starting_at(&dir, &identities, found.start.segment)?;
-        let in_time = |scene: &Scene| {
-            self.since
-                .is_none_or(|it| scene.time >= it.as_microsecond())
-                && self.until.is_none_or(|it| scene.time < it.as_microsecond())
-        };
-        let scenes = Film::new(walk, found).filter(in_time);
+        let scenes = Film::new(walk, found).filter(|scene| self.times.has(scene.time));
         if self.json {
             for scene in scenes {
                 output.line(&escape(&scene.to_json()?.to_string()))?;
@@ -127,7 +117,10 @@ impl Replay {
             return Ok(());
         }
         let is_live = io::stdout().is_terminal() && output.is_stdout();
-        let keys = if self.step || (is_live && io::stdin().is_terminal()) {
+        let Speed(speed) = self.speed;
+        // Without pauses no key is looked for, so Ctrl-C must stay what it is.
+        let has_pauses = is_live && speed.is_some();
+        let keys = if self.step || (has_pauses && io::stdin().is_terminal()) {
             Keys::stdin()?
         } else {
             Keys::None

@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use jiff::{SpanRelativeTo, Timestamp, civil};
 
 use super::Which;
+use super::when::Times;
 use crate::cli::Misuse;
 use crate::cli::output::remark;
-use crate::clock;
 use crate::record::index::query::{Filter, Glob, TablePattern};
 use crate::record::index::{Follower, Index, IndexError, Verdict};
 
@@ -46,24 +45,6 @@ pub(super) struct Wanted {
     /// Those that touch a table, such as `users`, `public.users`, `shop.*.*`.
     #[arg(long, value_name = "NAME")]
     table: Option<String>,
-}
-
-/// From when to when.
-#[derive(Debug, clap::Args)]
-pub(super) struct Times {
-    /// From this time on: `2026-11-20T08:00:00Z`, `2026-11-20`, or so long ago: `2h`, `3d`.
-    #[arg(long, value_name = "TIME", value_parser = time)]
-    since: Option<Timestamp>,
-    /// Up to this time.
-    #[arg(long, value_name = "TIME", value_parser = time)]
-    until: Option<Timestamp>,
-}
-
-impl Times {
-    pub(super) fn milliseconds(&self) -> (Option<i64>, Option<i64>) {
-        let milliseconds = |time: Option<Timestamp>| time.map(Timestamp::as_millisecond);
-        (milliseconds(self.since), milliseconds(self.until))
-    }
 }
 
 impl Wanted {
@@ -205,41 +186,4 @@ pub(super) fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
 
 fn verdict(word: &str) -> Result<Verdict, String> {
     Verdict::parse(word).ok_or_else(|| "a verdict is `allow`, `hold` or `deny`".to_owned())
-}
-
-/// Reads a time, a day, or how long ago.
-fn time(text: &str) -> Result<Timestamp, String> {
-    if let Ok(time) = text.parse::<Timestamp>() {
-        return Ok(time);
-    }
-    if let Ok(day) = text.parse::<civil::Date>() {
-        let zoned = day.to_zoned(jiff::tz::TimeZone::UTC);
-        return zoned
-            .map(|it| it.timestamp())
-            .map_err(|error| error.to_string());
-    }
-    let ago = text.parse::<jiff::Span>().ok();
-    let ago = ago.and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok());
-    ago.filter(|ago| !ago.is_negative())
-        .and_then(|ago| clock::now().checked_sub(ago).ok())
-        .ok_or_else(|| {
-            "a time is written `2026-11-20T08:00:00Z`, `2026-11-20`, `2h` or `3d`".to_owned()
-        })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_points_or_how_long_ago() {
-        let point = time("2026-11-20T08:00:00Z").unwrap();
-        assert_eq!(point.as_second(), 1_795_161_600);
-        assert_eq!(time("2026-11-20").unwrap().as_second(), 1_795_132_800);
-        let (day, hours) = (time("1d").unwrap(), time("24h").unwrap());
-        assert!(day.duration_since(hours).as_secs().abs() < 60);
-        for wrong in ["", "soon", "-2h", "1mo", "2026-13-01"] {
-            assert!(time(wrong).is_err(), "{wrong}");
-        }
-    }
 }

@@ -3,7 +3,8 @@
 use anyhow::Result;
 use clap::Args;
 
-use super::source::{Source, Times, block_on};
+use super::source::{Source, block_on};
+use super::when::Times;
 use crate::cli::access::cell;
 use crate::cli::output::Output;
 use crate::record::index::query::{By, Group, Statistics};

@@ -34,7 +34,8 @@ impl Redaction {
     }
 
     /// A statement without the values that are not recorded.
-    pub(super) fn statement<'s>(&self, text: &'s str) -> Cow<'s, str> {
+    #[must_use]
+    pub fn statement<'s>(&self, text: &'s str) -> Cow<'s, str> {
         match self.literals {
             Literals::All => Cow::Borrowed(text),
             Literals::Detected => literal::redact(text, &self.content),

@@ -133,6 +133,33 @@ fn a_segment_ends_by_age_but_not_one_that_says_nothing() {
     assert_eq!(seals, [1]);
 }
 
+#[test]
+fn what_became_of_older_segments_ends_no_segment_by_age() {
+    let disk = Disk::default();
+    let mut writer = disk.writer(disk.setup(u64::MAX));
+    for kind in [Kind::Archived, Kind::Pruned] {
+        turn(&mut writer, kind, true).unwrap();
+        for _ in 0..3 {
+            disk.pass(Duration::from_secs(3600));
+            idle(&mut writer);
+        }
+        assert_eq!(disk.inside().segments.len(), 1, "{kind:?}");
+    }
+    turn(&mut writer, Kind::Operator, true).unwrap();
+    idle(&mut writer);
+    assert_eq!(disk.inside().segments.len(), 2, "what they follow does");
+}
+
+#[test]
+fn what_became_of_older_segments_fills_a_segment() {
+    let disk = Disk::default();
+    let mut writer = disk.writer(disk.setup(1));
+    turn(&mut writer, Kind::Archived, true).unwrap();
+    assert_eq!(disk.inside().segments.len(), 1, "it had no frame yet");
+    turn(&mut writer, Kind::Archived, true).unwrap();
+    assert_eq!(disk.inside().segments.len(), 2);
+}
+
 #[tokio::test]
 async fn every_segment_begins_with_the_sessions_that_are_open() {
     let dir = tempfile::tempdir().unwrap();

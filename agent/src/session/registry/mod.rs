@@ -1,101 +1,26 @@
 //! The open sessions, found by token and only by the principal that they belong to.
 
-use std::collections::{HashMap, VecDeque};
+mod session;
+mod tokens;
+
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use ring::rand::SystemRandom;
 use tokio::time::Instant;
 
-use super::requests::Requests;
+use self::tokens::{Grants, MASTER_VALIDITY, SESSION_VALIDITY};
 use super::state::State;
-use super::token::{Token, TokenDigest};
+use super::token::TokenDigest;
 use crate::identity::PrincipalKey;
 use crate::record::event::Closing;
-use crate::sql::SessionState;
 
-/// Snowflake's own validity of a session token.
-const SESSION_VALIDITY: Duration = Duration::from_secs(3600);
-/// Snowflake's own validity of a master token.
-const MASTER_VALIDITY: Duration = Duration::from_secs(4 * 3600);
-/// A request that left the client before its renewal came back still carries the old session token;
-/// a client that lost the answer to its renewal has only the old master token to ask again with.
-const RENEWAL_GRACE: Duration = Duration::from_secs(60);
-/// Tokens of each kind that a session remembers. The older ones have expired or are about to, and
-/// are kept so that a thread that was late is told to renew, not to log in again.
-const TOKENS_MAX: usize = 8;
+pub use session::{NewSession, Session, SessionId};
+pub use tokens::Tokens;
+
 /// One principal cannot take every session: a quarter of them.
 const PRINCIPAL_SHARE: usize = 4;
-
-/// A session's number, unique in the recording of its host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SessionId(u64);
-
-impl fmt::Display for SessionId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "s{}", self.0)
-    }
-}
-
-/// One Snowflake login made through us; `U` is its upstream half.
-#[derive(Debug)]
-pub struct Session<U> {
-    pub id: SessionId,
-    pub key: PrincipalKey,
-    pub account: String,
-    pub credential: String,
-    /// The client's application id, as it said at login.
-    pub client: String,
-    /// Snowflake's id of the session, which drivers put into statements of their own.
-    pub snowflake_id: u64,
-    /// The statements of the session by request id.
-    pub requests: Arc<Requests>,
-    /// What names mean in the session.
-    pub state: Arc<State>,
-    pub upstream: U,
-}
-
-impl<U: Clone> Session<U> {
-    /// The session as one statement sees it that brings its own state along and leaves none behind:
-    /// nothing that it changes is there for the next one.
-    #[must_use]
-    pub fn for_statement(&self, state: SessionState) -> Self {
-        Self {
-            id: self.id,
-            key: self.key.clone(),
-            account: self.account.clone(),
-            credential: self.credential.clone(),
-            client: self.client.clone(),
-            snowflake_id: self.snowflake_id,
-            requests: Arc::clone(&self.requests),
-            state: State::new(state),
-            upstream: self.upstream.clone(),
-        }
-    }
-}
-
-/// What a session is made of.
-#[derive(Debug)]
-pub struct NewSession<U> {
-    pub key: PrincipalKey,
-    pub account: String,
-    pub credential: String,
-    pub client: String,
-    pub snowflake_id: u64,
-    /// The names and parameters that the session begins with.
-    pub state: SessionState,
-    pub upstream: U,
-}
-
-/// The tokens that a client gets.
-#[derive(Clone, Debug)]
-pub struct Tokens {
-    pub session: Token,
-    pub master: Token,
-    pub session_validity: Duration,
-    pub master_validity: Duration,
-}
 
 /// Why a token opens nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -129,42 +54,11 @@ struct Held<U> {
     masters: Grants,
 }
 
-/// The tokens of one kind of a session, newest last, each with its end.
-struct Grants(VecDeque<(TokenDigest, Instant)>);
-
 struct Inner<U> {
     next: u64,
     held: HashMap<SessionId, Held<U>>,
     by_token: HashMap<TokenDigest, SessionId>,
     by_master: HashMap<TokenDigest, SessionId>,
-}
-
-impl Grants {
-    fn new(digest: TokenDigest, until: Instant) -> Self {
-        Self(VecDeque::from([(digest, until)]))
-    }
-
-    fn is_fresh(&self, digest: TokenDigest, now: Instant) -> bool {
-        let mut grants = self.0.iter();
-        grants.any(|(known, until)| *known == digest && now < *until)
-    }
-
-    /// Adds a token and lets the others end soon; returns the one that there is no room for.
-    fn renew(&mut self, digest: TokenDigest, until: Instant, now: Instant) -> Option<TokenDigest> {
-        for (_, until) in &mut self.0 {
-            *until = (*until).min(now + RENEWAL_GRACE);
-        }
-        self.0.push_back((digest, until));
-        (self.0.len() > TOKENS_MAX)
-            .then(|| self.0.pop_front())
-            .flatten()
-            .map(|(digest, _)| digest)
-    }
-
-    /// When the newest of them ends; none lives longer.
-    fn end(&self) -> Option<Instant> {
-        self.0.back().map(|(_, until)| *until)
-    }
 }
 
 /// Is told of the end of every session whose beginning is recorded, once.
@@ -249,7 +143,7 @@ impl<U> Registry<U> {
         new: NewSession<U>,
         now: Instant,
     ) -> Result<(Arc<Session<U>>, Tokens), OpenError> {
-        let tokens = self.make_tokens().ok_or(OpenError::Random)?;
+        let tokens = Tokens::random(&self.random).ok_or(OpenError::Random)?;
         let mut inner = self.lock();
         self.room(&inner, &new.key)?;
         let id = SessionId(inner.next);
@@ -332,7 +226,7 @@ impl<U> Registry<U> {
     /// # Errors
     /// The session is gone, or there is no randomness.
     pub fn renew(&self, id: SessionId, now: Instant) -> Result<Tokens, TokenError> {
-        let tokens = self.make_tokens().ok_or(TokenError::Unknown)?;
+        let tokens = Tokens::random(&self.random).ok_or(TokenError::Unknown)?;
         let mut inner = self.lock();
         let inner = &mut *inner;
         let held = inner.held.get_mut(&id).ok_or(TokenError::Unknown)?;
@@ -424,15 +318,6 @@ impl<U> Registry<U> {
         sessions
     }
 
-    fn make_tokens(&self) -> Option<Tokens> {
-        Some(Tokens {
-            session: Token::random(&self.random)?,
-            master: Token::random(&self.random)?,
-            session_validity: SESSION_VALIDITY,
-            master_validity: MASTER_VALIDITY,
-        })
-    }
-
     fn lock(&self) -> MutexGuard<'_, Inner<U>> {
         // No panic leaves the maps half changed: every step between is infallible.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
@@ -453,10 +338,10 @@ impl<U> Inner<U> {
 
     fn remove(&mut self, id: SessionId) -> Option<Held<U>> {
         let held = self.held.remove(&id)?;
-        for (digest, _) in &held.tokens.0 {
+        for digest in held.tokens.digests() {
             self.by_token.remove(digest);
         }
-        for (digest, _) in &held.masters.0 {
+        for digest in held.masters.digests() {
             self.by_master.remove(digest);
         }
         Some(held)

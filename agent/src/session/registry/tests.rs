@@ -1,6 +1,8 @@
 //! Who a token lets in, and for how long.
 
+use super::tokens::{RENEWAL_GRACE, TOKENS_MAX};
 use super::*;
+use crate::sql::SessionState;
 
 fn key(workload: &str) -> PrincipalKey {
     PrincipalKey::for_test(workload)

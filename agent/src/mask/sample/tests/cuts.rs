@@ -63,13 +63,12 @@ fn as_many_rows_are_recorded_as_fit() {
 
 #[test]
 fn a_long_cell_is_cut_between_characters_and_no_other_looks_so() {
-    let cell = |text: &str| match &both(&[text], ALL) {
-        Table { rows, cut, .. } => {
-            let Cell::Clear(text) = &rows[0][0] else {
-                panic!("{rows:?}");
-            };
-            (text.clone(), cut.clone())
-        }
+    let cell = |text: &str| {
+        let Table { rows, cut, .. } = &both(&[text], ALL);
+        let Cell::Clear(text) = &rows[0][0] else {
+            panic!("{rows:?}");
+        };
+        (text.clone(), cut.clone())
     };
     let whole = "ä".repeat(CELL_BYTES_MAX / 2);
     assert_eq!(cell(&whole), (whole.clone(), None));

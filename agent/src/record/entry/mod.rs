@@ -1,21 +1,20 @@
 //! One operation in the recording, from its opening to its one ending.
 //! What it says of the operation is in [`super::about`].
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+mod ending;
 
 use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::about::{Caller, Decided, Failure, policies};
+use super::about::{Caller, Decided, policies};
 use super::error::RecordError;
 use super::format::Kind;
 use super::proof::Recorded;
 use super::segment::Draft;
-use super::stages::Stages;
-use super::told::Table;
 use super::writer::Recorder;
 use crate::policy::{Denial, Hold, Permit};
+
+pub use ending::{Ending, Masked, Outcome};
 
 /// What is known when an operation, or a connection that never becomes one, begins.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -60,96 +59,6 @@ impl Observed {
         Self {
             policies: policies(&denial.policies),
             message: about.message(&denial.message),
-        }
-    }
-}
-
-/// How an operation ended.
-#[derive(Clone, Debug, Serialize)]
-pub struct Ending {
-    #[serde(skip)]
-    pub time: jiff::Timestamp,
-    #[serde(flatten)]
-    pub outcome: Outcome,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub query_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rows: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub bytes: Option<u64>,
-    #[serde(flatten)]
-    pub masked: Masked,
-    /// The first rows of the answer, as masked for the record.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub table: Option<Table>,
-    #[serde(serialize_with = "microseconds", rename = "duration_us")]
-    pub duration: Duration,
-    #[serde(skip_serializing_if = "Stages::is_empty")]
-    pub stages: Stages,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<Failure>,
-}
-
-/// What masking did to an answer.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Masked {
-    /// The answer has a result, however many rows.
-    #[serde(skip)]
-    pub is_result: bool,
-    /// Nothing of it had to be looked at.
-    #[serde(skip)]
-    pub is_clear: bool,
-    /// Cells that were masked, by label.
-    #[serde(rename = "masked", skip_serializing_if = "BTreeMap::is_empty")]
-    pub cells: BTreeMap<String, u64>,
-    /// Labels that this principal sees where others would not.
-    #[serde(rename = "unmasked", skip_serializing_if = "Vec::is_empty")]
-    pub shown: Vec<String>,
-    /// The policies that say so.
-    #[serde(rename = "unmasked_by", skip_serializing_if = "Vec::is_empty")]
-    pub shown_by: Vec<String>,
-}
-
-/// What the client got.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case", tag = "outcome", content = "reason")]
-pub enum Outcome {
-    /// The upstream's answer, whatever it said.
-    Answer,
-    /// Ours instead, for this reason of `proxy::Refusal`'s closed set.
-    Refusal(&'static str),
-    /// Nothing that we know of: the connection, or we, went away.
-    Abandoned,
-}
-
-impl Ending {
-    /// An ending that is all outcome.
-    #[must_use]
-    pub fn new(outcome: Outcome, time: jiff::Timestamp, duration: Duration) -> Self {
-        Self {
-            time,
-            outcome,
-            query_id: None,
-            rows: None,
-            bytes: None,
-            masked: Masked::default(),
-            table: None,
-            duration,
-            stages: Stages::default(),
-            error: None,
-        }
-    }
-
-    /// The same, but that columns and rows are left out, and why.
-    fn without_rows(&self, cut: &str) -> Self {
-        let table = self.table.as_ref().map(|table| Table {
-            of: table.of,
-            cut: Some(cut.to_owned()),
-            ..Table::default()
-        });
-        Self {
-            table,
-            ..self.clone()
         }
     }
 }
@@ -372,78 +281,5 @@ fn draft(
     Draft::new(kind, entry, time, &payload)
 }
 
-fn microseconds<S: serde::Serializer>(value: &Duration, out: S) -> Result<S::Ok, S::Error> {
-    out.serialize_u64(u64::try_from(value.as_micros()).unwrap_or(u64::MAX))
-}
-
 #[cfg(test)]
-mod tests {
-    use std::fs::File;
-    use std::path::Path;
-
-    use super::super::read::{Reader, segments};
-    use super::super::told::{Cell, Told};
-    use super::*;
-    use crate::config;
-
-    fn ending(text: &str) -> Ending {
-        let time = jiff::Timestamp::UNIX_EPOCH;
-        let table = Table {
-            rows: vec![vec![Cell::Clear(text.to_owned())]],
-            of: 1,
-            ..Table::default()
-        };
-        Ending {
-            table: Some(table),
-            ..Ending::new(Outcome::Answer, time, Duration::ZERO)
-        }
-    }
-
-    /// Rows and why there are not more, of each ending.
-    fn recorded(dir: &Path) -> Vec<(usize, Option<String>)> {
-        let mut recorded = Vec::new();
-        for (_, path) in segments(dir).unwrap() {
-            let mut reader = Reader::open(File::open(path).unwrap()).unwrap();
-            while let Some(frame) = reader.next_frame().unwrap() {
-                let told = Told::read(frame.kind, &frame.payload).unwrap();
-                if let Some(table) = told.table {
-                    assert_eq!((told.outcome.as_deref(), table.of), (Some("answer"), 1));
-                    recorded.push((table.rows.len(), table.cut));
-                }
-            }
-        }
-        recorded
-    }
-
-    #[tokio::test]
-    async fn an_ending_is_recorded_without_its_rows_where_they_do_not_fit() {
-        let dir = tempfile::tempdir().unwrap();
-        let config = config::Record::for_test(dir.path());
-        let recorder = Recorder::open(&config).unwrap();
-        let large = "x".repeat(9 << 20);
-        let entry = || recorder.entry(Opening::default());
-        entry().close_detached(&ending("x"));
-        entry().close_detached(&ending(&large));
-        entry().close(ending(&large)).await.unwrap();
-        entry().close(ending("x")).await.unwrap();
-        drop(recorder);
-        let bytes = (0, Some("bytes".to_owned()));
-        let expected = [(1, None), bytes.clone(), bytes, (1, None)];
-        assert_eq!(recorded(&config.dir), expected);
-    }
-
-    #[test]
-    fn rows_are_the_first_to_be_left_out_of_a_full_queue() {
-        let dir = tempfile::tempdir().unwrap();
-        let config = config::Record::for_test(dir.path());
-        let recorder = Recorder::open(&config).unwrap();
-        let entry = || recorder.entry(Opening::default());
-        let half = recorder.take_half_of_the_room();
-        entry().close_detached(&ending("x"));
-        drop(half);
-        entry().close_detached(&ending("x"));
-        drop(recorder);
-        let expected = [(0, Some("queue".to_owned())), (1, None)];
-        assert_eq!(recorded(&config.dir), expected);
-    }
-}
+mod tests;

@@ -1,17 +1,17 @@
 //! Reads the segments into the index, from where it stopped.
 
-use std::fs::File;
-use std::io::{self, BufReader, Read, Seek as _, SeekFrom};
-use std::os::unix::fs::FileExt as _;
+mod open;
+
 use std::path::PathBuf;
 
+use self::open::{Ended, Input, Obstacle, open_at, read};
 use super::error::IndexError;
 use super::file::Index;
 use super::position::{Position, State};
 use super::take::Batch;
 use crate::record::chain::Digest;
-use crate::record::format::{DIGEST_BYTES, Packing};
-use crate::record::read::{Identities, ReadError, Reader, SegmentFile, SourceError, list, open};
+use crate::record::format::Packing;
+use crate::record::read::{Identities, SegmentFile, list};
 
 /// What one step did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +25,6 @@ pub enum Progress {
 /// A segment that is packed or deleted has another name, or none, when it is listed again; a link to
 /// nowhere has not.
 const GONE_MAX: u32 = 8;
-
-type Input = Reader<Box<dyn Read + Send>>;
 
 /// Reads a recording from where an index of it stopped.
 pub struct Follower {
@@ -203,13 +201,15 @@ impl Follower {
             let file = self.files.iter().find(|it| it.number == last.segment);
             let newest = self.files.last().map_or(0, |it| it.number);
             match file {
-                Some(file) if last.offset > 0 => match self.open_at(file, Some(last)) {
-                    Ok(_) | Err(Obstacle::Closed(_) | Obstacle::Gone) => {}
-                    Err(Obstacle::Failed(source)) => return Err(IndexError::Record { source }),
-                    Err(Obstacle::Unfit | Obstacle::Empty | Obstacle::Damaged) => {
-                        return Err(IndexError::Unfit);
+                Some(file) if last.offset > 0 => {
+                    match open_at(file, Some(last), &self.identities) {
+                        Ok(_) | Err(Obstacle::Closed(_) | Obstacle::Gone) => {}
+                        Err(Obstacle::Failed(source)) => return Err(IndexError::Record { source }),
+                        Err(Obstacle::Unfit | Obstacle::Empty | Obstacle::Damaged) => {
+                            return Err(IndexError::Unfit);
+                        }
                     }
-                },
+                }
                 Some(_) => {}
                 None if newest < last.segment => return Err(IndexError::Unfit),
                 None => {}
@@ -249,161 +249,9 @@ impl Follower {
     ) -> Result<&mut Input, Obstacle> {
         let reader = match self.open.take() {
             Some((number, reader)) if number == file.number => reader,
-            Some(_) | None => self.open_at(file, from)?,
+            Some(_) | None => open_at(file, from, &self.identities)?,
         };
         let (_number, reader) = self.open.insert((file.number, reader));
         Ok(reader)
-    }
-
-    fn open_at(&self, file: &SegmentFile, from: Option<&Position>) -> Result<Input, Obstacle> {
-        let from = from.filter(|it| it.offset > 0);
-        if let (Some(from), Packing::Plain) = (from, file.packing) {
-            return resume(file, from);
-        }
-        let input = open(file, &self.identities).map_err(refused)?;
-        let mut reader = begin(input, file)?;
-        let Some(from) = from else {
-            return Ok(reader);
-        };
-        while reader.offset() < from.offset {
-            match reader.next_frame() {
-                Ok(Some(_)) => {}
-                Ok(None) | Err(_) => return Err(Obstacle::Unfit),
-            }
-        }
-        let fits = (reader.offset(), reader.digest()) == (from.offset, from.digest);
-        if fits {
-            Ok(reader)
-        } else {
-            Err(Obstacle::Unfit)
-        }
-    }
-}
-
-fn begin<R: Read>(input: R, file: &SegmentFile) -> Result<Reader<R>, Obstacle> {
-    let reader = Reader::open(input).map_err(|error| match error {
-        ReadError::Torn { .. } => Obstacle::Empty,
-        ReadError::Header | ReadError::Version { .. } | ReadError::Broken { .. } => {
-            Obstacle::Damaged
-        }
-        ReadError::Io { source } => refused(SourceError::Read {
-            path: file.path.clone(),
-            source,
-        }),
-    })?;
-    let is_it = reader.header().number == file.number;
-    if is_it {
-        Ok(reader)
-    } else {
-        Err(Obstacle::Damaged)
-    }
-}
-
-/// Opens a plain segment behind what was read: its last digest must be there.
-fn resume(file: &SegmentFile, from: &Position) -> Result<Input, Obstacle> {
-    let failed = |source| {
-        refused(SourceError::Read {
-            path: file.path.clone(),
-            source,
-        })
-    };
-    let mut input = File::open(&file.path).map_err(failed)?;
-    let start = begin(BufReader::new(&input), file)?;
-    let (header, begins, first) = (start.header().clone(), start.offset(), start.digest());
-    let digest = if from.offset == begins {
-        first
-    } else {
-        let mut bytes = [0; DIGEST_BYTES];
-        let at = from.offset.saturating_sub(DIGEST_BYTES as u64);
-        match input.read_exact_at(&mut bytes, at) {
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                return Err(Obstacle::Unfit);
-            }
-            done => done.map_err(failed)?,
-        }
-        Digest(bytes)
-    };
-    if digest != from.digest {
-        return Err(Obstacle::Unfit);
-    }
-    input.seek(SeekFrom::Start(from.offset)).map_err(failed)?;
-    let input: Box<dyn Read + Send> = Box::new(BufReader::new(input));
-    Ok(Reader::resume(input, header, digest, from.offset))
-}
-
-fn refused(error: SourceError) -> Obstacle {
-    match error {
-        SourceError::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => {
-            Obstacle::Gone
-        }
-        SourceError::Encrypted { .. } => Obstacle::Closed(error),
-        SourceError::NotAge { .. } => Obstacle::Damaged,
-        SourceError::List { .. } | SourceError::Read { .. } | SourceError::Identity { .. } => {
-            Obstacle::Failed(error)
-        }
-    }
-}
-
-/// Why a batch is over.
-enum Ended {
-    Full,
-    End,
-    /// In the last segment: the writer is at it.
-    Torn,
-    Broken,
-}
-
-impl Ended {
-    const fn state(&self, is_last: bool) -> State {
-        match self {
-            Self::Full => State::Reading,
-            // What a crash left at the end is cut off when the daemon starts again.
-            Self::End | Self::Torn | Self::Broken if is_last => State::Reading,
-            Self::End => State::Whole,
-            Self::Torn | Self::Broken => State::Damaged,
-        }
-    }
-}
-
-fn read(reader: &mut Input, batch: &mut Batch) -> Result<Ended, Obstacle> {
-    while !batch.is_full() {
-        match reader.next_frame() {
-            Ok(Some(frame)) => batch.add(&frame),
-            Ok(None) => return Ok(Ended::End),
-            Err(ReadError::Torn { .. }) => return Ok(Ended::Torn),
-            // Of a packed segment this is what damage looks like.
-            Err(ReadError::Broken { .. } | ReadError::Io { .. }) => return Ok(Ended::Broken),
-            Err(ReadError::Header | ReadError::Version { .. }) => return Err(Obstacle::Damaged),
-        }
-    }
-    Ok(Ended::Full)
-}
-
-/// Why a segment cannot be read on.
-enum Obstacle {
-    Unfit,
-    /// It was packed or deleted since the directory was listed.
-    Gone,
-    /// The header is not there yet.
-    Empty,
-    Closed(SourceError),
-    Damaged,
-    Failed(SourceError),
-}
-
-impl Obstacle {
-    /// What is kept of it; `None` if the directory must be listed again.
-    fn state(self, is_last: bool) -> Result<Option<State>, IndexError> {
-        match self {
-            Self::Empty | Self::Damaged if is_last => Ok(Some(State::Reading)),
-            Self::Empty | Self::Damaged => Ok(Some(State::Damaged)),
-            Self::Gone => Ok(None),
-            Self::Unfit => Err(IndexError::Unfit),
-            Self::Closed(source) => {
-                tracing::warn!(error = %source, "a segment is not in the index");
-                Ok(Some(State::Closed))
-            }
-            Self::Failed(source) => Err(IndexError::Record { source }),
-        }
     }
 }
