@@ -36,7 +36,7 @@ use crate::proxy::{self, Listeners, Refusal, Services};
 use crate::record::event::SessionClosed;
 use crate::record::index::Indexer;
 use crate::record::keep::Keeper;
-use crate::record::{Event, Recorder, What};
+use crate::record::{Event, Recorder, Redaction, What};
 use crate::session::{Chunks, Registry, Results, SessionId};
 use crate::shutdown::{self, Shutdown};
 use crate::sql::Analyst;
@@ -200,7 +200,14 @@ impl Parts {
             Literals::None => redact::redact(statement),
             Literals::All => statement.to_owned(),
         };
-        Recording::new(self.recorder.clone(), &config.dir, Arc::new(hide))
+        let (policies, masker) = (Arc::clone(&self.policies), Arc::clone(&self.masker));
+        let tell = move |text: &str| {
+            let policies = policies.snapshot();
+            let masks = masker.masks(policies.labels(), policies.version());
+            let redaction = Redaction::new(Arc::clone(masks.redactions()), literals);
+            redaction.told(text).into_owned()
+        };
+        Recording::new(self.recorder.clone(), &config.dir, Arc::new(hide)).telling(Arc::new(tell))
     }
 
     fn into_services(self, config: Config, kernel: Arc<Kernel>, desk: Desk) -> Services {
