@@ -299,14 +299,21 @@ impl Entry {
     /// # Errors
     /// When the ending is not recorded.
     pub async fn close(mut self, ending: Ending) -> Result<(), RecordError> {
-        self.ended = true;
-        let Some(slot) = self.slot.take() else {
-            self.recorder.lose();
-            return Err(RecordError::Full);
-        };
-        let draft = self.ended_draft(&ending)?;
-        let written = self.recorder.write(draft, false, Some(slot)).await;
+        let written = self.write_end(&ending).await;
         written.inspect_err(|_| self.recorder.lose())
+    }
+
+    async fn write_end(&mut self, ending: &Ending) -> Result<(), RecordError> {
+        let draft = self.ended_draft(ending);
+        // Cancelled while it waits for room, the entry is still open, and is recorded as abandoned.
+        let room = match &draft {
+            Ok(draft) => self.recorder.room(draft).await,
+            Err(_) => Err(RecordError::Large),
+        };
+        self.ended = true;
+        let slot = self.slot.take().ok_or(RecordError::Full)?;
+        let queued = self.recorder.queue_in(draft?, false, (room?, Some(slot)))?;
+        queued.await.or(Err(RecordError::Stopped))?
     }
 
     /// Ends the entry without waiting: for paths that cannot, and for `Drop`.
@@ -430,6 +437,35 @@ mod tests {
         let bytes = (0, Some("bytes".to_owned()));
         let expected = [(1, None), bytes.clone(), bytes, (1, None)];
         assert_eq!(recorded(&config.dir), expected);
+    }
+
+    #[tokio::test]
+    async fn an_entry_whose_end_is_given_up_while_it_waits_ends_as_abandoned() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = config::Record::for_test(dir.path());
+        let recorder = Recorder::open(&config).unwrap();
+        let halves = [
+            recorder.take_half_of_the_room(),
+            recorder.take_half_of_the_room(),
+        ];
+        let entry = recorder.entry(Opening::default());
+        let closing = tokio::spawn(entry.close(ending("x")));
+        // It is polled once, and waits.
+        tokio::task::yield_now().await;
+        drop(halves);
+        closing.abort();
+        let cancelled = closing.await.unwrap_err();
+        assert!(cancelled.is_cancelled());
+        drop(recorder);
+        let mut outcomes = Vec::new();
+        for (_, path) in segments(&config.dir).unwrap() {
+            let mut reader = Reader::open(File::open(path).unwrap()).unwrap();
+            while let Some(frame) = reader.next_frame().unwrap() {
+                let told = Told::read(frame.kind, &frame.payload).unwrap();
+                outcomes.extend((frame.kind == Kind::Ended).then_some(told.outcome));
+            }
+        }
+        assert_eq!(outcomes, [Some("abandoned".to_owned())]);
     }
 
     #[test]
