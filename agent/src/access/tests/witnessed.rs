@@ -297,13 +297,13 @@ async fn recorded(dir: &std::path::Path) -> Desk {
     Desk::open(&dir.join("access.db"), witness).await.unwrap()
 }
 
-/// Kind and payload of every frame.
+/// Kind and payload of every frame, but for those that every segment has.
 fn frames(dir: &std::path::Path) -> Vec<(Kind, Value)> {
     let mut frames = Vec::new();
     for (_number, path) in segments(&dir.join("record")).unwrap() {
         let mut reader = Reader::open(std::fs::File::open(path).unwrap()).unwrap();
         while let Some(frame) = reader.next_frame().unwrap() {
-            if frame.kind != Kind::Checkpoint {
+            if !matches!(frame.kind, Kind::Checkpoint | Kind::Carried) {
                 let payload = serde_json::from_slice(&frame.payload).unwrap();
                 frames.push((frame.kind, payload));
             }
