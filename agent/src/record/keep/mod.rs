@@ -6,8 +6,7 @@
 //!
 //! The segment that is written is never touched. Nothing is deleted before what takes its place is
 //! durable: the plain file after the packed one was read back and recorded, a packed one after the
-//! store confirmed it (where there is one) and the deletion is recorded. Failures are told once per
-//! change, counted, and tried again for ever; traffic does not wait for any of this.
+//! store confirmed it and the deletion is recorded. Failures are tried again for ever.
 
 mod ageing;
 mod disk;
@@ -260,7 +259,6 @@ impl Keeper {
         Ok(())
     }
 
-    /// In a thread of its own, which the scheduler puts behind all others.
     async fn pack_one(&self, number: u64) -> Result<(PathBuf, Content), KeepError> {
         let (done, outcome) = oneshot::channel();
         let packer = self.packer.clone();
