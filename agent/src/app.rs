@@ -196,7 +196,14 @@ impl Parts {
             let redaction = Redaction::new(Arc::clone(masks.redactions()), literals);
             redaction.statement(statement).into_owned()
         };
-        Recording::new(self.recorder.clone(), &config.dir, Arc::new(hide))
+        let (policies, masker) = (Arc::clone(&self.policies), Arc::clone(&self.masker));
+        let tell = move |text: &str| {
+            let policies = policies.snapshot();
+            let masks = masker.masks(policies.labels(), policies.version());
+            let redaction = Redaction::new(Arc::clone(masks.redactions()), literals);
+            redaction.told(text).into_owned()
+        };
+        Recording::new(self.recorder.clone(), &config.dir, Arc::new(hide)).telling(Arc::new(tell))
     }
 
     fn into_services(self, config: Config, kernel: Arc<Kernel>, desk: Desk) -> Services {

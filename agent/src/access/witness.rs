@@ -39,6 +39,9 @@ pub trait Witness: fmt::Debug + Send + Sync {
 
     /// The text of a statement without the values that are not to be kept.
     fn hide(&self, statement: &str) -> String;
+
+    /// What a person or a program wrote, or a message or name, without such values.
+    fn tell(&self, text: &str) -> String;
 }
 
 /// Hides the values of a statement, by the labels in force.
@@ -49,6 +52,7 @@ pub struct Recording {
     recorder: Recorder,
     dir: PathBuf,
     hide: Arc<Hide>,
+    tell: Arc<Hide>,
 }
 
 impl Recording {
@@ -57,8 +61,15 @@ impl Recording {
         Self {
             recorder,
             dir: dir.to_path_buf(),
+            tell: Arc::clone(&hide),
             hide,
         }
+    }
+
+    /// Hides values otherwise in what is no statement.
+    #[must_use]
+    pub fn telling(self, tell: Arc<Hide>) -> Self {
+        Self { tell, ..self }
     }
 }
 
@@ -83,6 +94,10 @@ impl Witness for Recording {
 
     fn hide(&self, statement: &str) -> String {
         (self.hide)(statement)
+    }
+
+    fn tell(&self, text: &str) -> String {
+        (self.tell)(text)
     }
 }
 
@@ -118,10 +133,16 @@ pub(super) fn frames(
             what,
         };
         if let Some(vote) = deciding_vote(event) {
-            let access = access(EventKind::AskVoted, shown.clone(), Some(vote), None);
+            let access = access(
+                EventKind::AskVoted,
+                shown.clone(),
+                Some(vote),
+                None,
+                witness,
+            );
             votes.push(frame(What::Vote(Box::new(access))));
         }
-        let access = access(event.kind, shown, None, event.grant.as_ref());
+        let access = access(event.kind, shown, None, event.grant.as_ref(), witness);
         match event.kind {
             EventKind::AskVoted => {}
             EventKind::AskOpened
@@ -178,12 +199,13 @@ fn access(
     ask: Option<Value>,
     vote: Option<&Vote>,
     grant: Option<&Grant>,
+    witness: &dyn Witness,
 ) -> Access {
     Access {
         event: kind.name(),
         ask,
-        vote: vote.and_then(|it| serde_json::to_value(it).ok()),
-        grant: grant.and_then(|it| serde_json::to_value(it).ok()),
+        vote: vote.and_then(|it| told(it, witness)),
+        grant: grant.and_then(|it| told(it, witness)),
         operator: None,
         uid: None,
     }
@@ -195,11 +217,45 @@ fn shown(ask: &Ask, statement: Option<&str>, witness: &dyn Witness) -> Value {
         let hidden = witness.hide(statement.unwrap_or(&held.text));
         held.text = cut(&hidden, EVENT_STATEMENT_BYTES_MAX);
     }
-    let mut shown = serde_json::to_value(&ask).unwrap_or_default();
+    let mut shown = told(&ask, witness).unwrap_or_default();
     if let Some(Value::Object(subject)) = shown.get_mut("subject") {
         subject.remove("digest");
     }
     shown
+}
+
+/// The fields that people or programs write as they like, and those that name what a statement names.
+const FREE: [&str; 5] = ["reason", "note", "message", "ended_by", "objects"];
+
+/// As JSON, without values in texts that are free.
+fn told(what: &impl serde::Serialize, witness: &dyn Witness) -> Option<Value> {
+    let mut value = serde_json::to_value(what).ok()?;
+    tell_free(&mut value, witness);
+    Some(value)
+}
+
+/// What it descends is our own, and a few levels deep.
+fn tell_free(value: &mut Value, witness: &dyn Witness) {
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                match FREE.contains(&name.as_str()) {
+                    true => tell_all(field, witness),
+                    false => tell_free(field, witness),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|it| tell_free(it, witness)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+fn tell_all(value: &mut Value, witness: &dyn Witness) {
+    match value {
+        Value::String(text) => *text = witness.tell(text),
+        Value::Array(items) => items.iter_mut().for_each(|it| tell_all(it, witness)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => {}
+    }
 }
 
 /// Marks in the recording what did not happen. Where that cannot be written either, the recorder has
@@ -246,5 +302,9 @@ impl Witness for Blind {
 
     fn hide(&self, statement: &str) -> String {
         statement.to_owned()
+    }
+
+    fn tell(&self, text: &str) -> String {
+        text.to_owned()
     }
 }

@@ -60,6 +60,12 @@ impl Wording {
     }
 }
 
+/// A text about a statement without anything that it quotes, be it a name or a value.
+#[must_use]
+pub fn without_values(text: &str) -> String {
+    numbers(&valued(&quoted(text, &BTreeSet::new())))
+}
+
 /// The names of everything that a statement speaks of, whole and in parts.
 fn names(facts: &Facts) -> BTreeSet<String> {
     let mut names = BTreeSet::new();

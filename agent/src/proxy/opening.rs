@@ -148,7 +148,8 @@ impl Exchange {
     /// Notes where a request went that is no operation. A path to a chunk is a secret.
     pub(super) fn cannot_read(&mut self, path: &str) {
         if Asked::of_path(path) != Asked::Chunk {
-            self.detail = Some(Decided::unreadable(path, clock::now()));
+            let redaction = self.redaction();
+            self.detail = Some(Decided::unreadable(&redaction.told(path), clock::now()));
         }
     }
 

@@ -265,11 +265,25 @@ impl Recorder {
         durable: bool,
         entry: Option<OwnedSemaphorePermit>,
     ) -> Result<oneshot::Receiver<Result<(), RecordError>>, RecordError> {
+        let room = self.room(&draft).await?;
+        self.queue_in(draft, durable, (room, entry))
+    }
+
+    /// Waits until there is room for the bytes of a frame.
+    pub(super) async fn room(&self, draft: &Draft) -> Result<OwnedSemaphorePermit, RecordError> {
         let room = u32::try_from(draft.len()).or(Err(RecordError::Large))?;
-        let bytes = Arc::clone(&self.shared.bytes)
-            .acquire_many_owned(room)
-            .await;
-        let bytes = bytes.or(Err(RecordError::Stopped))?;
+        let bytes = Arc::clone(&self.shared.bytes);
+        let bytes = bytes.acquire_many_owned(room).await;
+        bytes.or(Err(RecordError::Stopped))
+    }
+
+    /// Queues a frame where there is room for it.
+    pub(super) fn queue_in(
+        &self,
+        draft: Draft,
+        durable: bool,
+        (bytes, entry): (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>),
+    ) -> Result<oneshot::Receiver<Result<(), RecordError>>, RecordError> {
         let (done, outcome) = oneshot::channel();
         let slots = Slots {
             _bytes: Some(bytes),

@@ -104,6 +104,10 @@ impl Witness for Notes {
     fn hide(&self, statement: &str) -> String {
         statement.to_owned()
     }
+
+    fn tell(&self, text: &str) -> String {
+        text.to_owned()
+    }
 }
 
 /// Changes the file behind the desk's back.
@@ -293,7 +297,7 @@ async fn recorded(dir: &std::path::Path) -> Desk {
     Desk::open(&dir.join("access.db"), witness).await.unwrap()
 }
 
-/// Kind and payload of every frame.
+/// Kind and payload of every frame, but for those that every segment has.
 fn frames(dir: &std::path::Path) -> Vec<(Kind, Value)> {
     said(&dir.join("record"))
 }
@@ -366,11 +370,14 @@ async fn no_value_that_is_found_in_a_statement_is_recorded_nor_what_it_could_be_
     let mut new = statement("the-digest-of-the-clear-text");
     if let Subject::Statement(held) = &mut new.subject {
         held.text = text;
+        held.objects = vec![format!("D.S.\"{CARD}\"")];
     }
+    new.reason = Some(format!("card {CARD}"));
+    new.message = format!("needs \"{CARD}\"");
     let ask = desk.ask(new, at(0)).await.unwrap();
-    desk.vote(&ask.id, vote("ann", 1_001, true), at(1))
-        .await
-        .unwrap();
+    let mut voted = vote("ann", 1_001, true);
+    voted.note = Some(format!("card {CARD}"));
+    desk.vote(&ask.id, voted, at(1)).await.unwrap();
     drop(desk);
     let frames = frames(dir.path());
     assert_eq!(frames.len(), 3);

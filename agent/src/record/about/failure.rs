@@ -25,7 +25,7 @@ impl Failure {
         let is_code = !code.is_empty()
             && code.len() <= CODE_BYTES_MAX
             && code.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        let told = redaction.told(message);
+        let told = redaction.message(message);
         let end = told.floor_char_boundary(MESSAGE_BYTES_MAX);
         Self {
             code: is_code.then(|| code.to_owned()),

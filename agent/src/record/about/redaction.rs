@@ -7,7 +7,7 @@ use crate::access::redact;
 use crate::config::Literals;
 use crate::mask::content::Content;
 use crate::mask::detect::Hint;
-use crate::mask::literal;
+use crate::mask::{literal, text};
 
 /// What stands for a bound value where none is recorded; in a text it stands for a literal.
 pub(super) const MARK: &str = "?";
@@ -88,6 +88,18 @@ impl Redaction {
     /// Whether no bound value is recorded, not even that one is NULL.
     pub(super) fn hides_values(&self) -> bool {
         self.literals == Literals::None
+    }
+
+    /// A message of an error, which quotes literals and bound values: where none are recorded, it
+    /// keeps nothing that it quotes.
+    pub(super) fn message<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        match self.literals {
+            Literals::Detected | Literals::All => self.told(text),
+            Literals::None => {
+                let told = self.told(text);
+                Cow::Owned(text::without_values(&told))
+            }
+        }
     }
 
     /// A text that is no statement: a message, or a name of a statement in which values were found.

@@ -94,6 +94,22 @@ pub(super) fn judged(
     evaluate(policies, &question, operation)
 }
 
+#[test]
+fn an_error_quotes_no_literal_where_none_are_recorded() {
+    let message =
+        "Numeric value 'Smith' is not recognized in line 1: \"Jo\", value {\"a\":7} to DATE";
+    let recorded = |literals| frame_of(&Failure::of("100038", message, &redaction(literals)));
+    for value in ["Smith", "Jo", "{"] {
+        assert!(recorded(Literals::Detected).contains(value), "{value}");
+        assert!(!recorded(Literals::None).contains(value), "{value}");
+    }
+    assert!(recorded(Literals::None).contains("Numeric value"));
+}
+
+fn frame_of(failure: &Failure) -> String {
+    serde_json::to_value(failure).unwrap()["message"].to_string()
+}
+
 fn name(text: &str) -> ObjectName {
     ObjectName::parse(text).unwrap()
 }

@@ -208,14 +208,21 @@ impl Entry {
     /// # Errors
     /// When the ending is not recorded.
     pub async fn close(mut self, ending: Ending) -> Result<(), RecordError> {
-        self.ended = true;
-        let Some(slot) = self.slot.take() else {
-            self.recorder.lose();
-            return Err(RecordError::Full);
-        };
-        let draft = self.ended_draft(&ending)?;
-        let written = self.recorder.write(draft, false, Some(slot)).await;
+        let written = self.write_end(&ending).await;
         written.inspect_err(|_| self.recorder.lose())
+    }
+
+    async fn write_end(&mut self, ending: &Ending) -> Result<(), RecordError> {
+        let draft = self.ended_draft(ending);
+        // Cancelled while it waits for room, the entry is still open, and is recorded as abandoned.
+        let room = match &draft {
+            Ok(draft) => self.recorder.room(draft).await,
+            Err(_) => Err(RecordError::Large),
+        };
+        self.ended = true;
+        let slot = self.slot.take().ok_or(RecordError::Full)?;
+        let queued = self.recorder.queue_in(draft?, false, (room?, Some(slot)))?;
+        queued.await.or(Err(RecordError::Stopped))?
     }
 
     /// Ends the entry without waiting: for paths that cannot, and for `Drop`.

@@ -69,3 +69,32 @@ fn rows_are_the_first_to_be_left_out_of_a_full_queue() {
     let expected = [(0, Some("queue".to_owned())), (1, None)];
     assert_eq!(recorded(&config.dir), expected);
 }
+
+#[tokio::test]
+async fn an_entry_whose_end_is_given_up_while_it_waits_ends_as_abandoned() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = config::Record::for_test(dir.path());
+    let recorder = Recorder::open(&config).unwrap();
+    let halves = [
+        recorder.take_half_of_the_room(),
+        recorder.take_half_of_the_room(),
+    ];
+    let entry = recorder.entry(Opening::default());
+    let closing = tokio::spawn(entry.close(ending("x")));
+    // It is polled once, and waits.
+    tokio::task::yield_now().await;
+    drop(halves);
+    closing.abort();
+    let cancelled = closing.await.unwrap_err();
+    assert!(cancelled.is_cancelled());
+    drop(recorder);
+    let mut outcomes = Vec::new();
+    for (_, path) in segments(&config.dir).unwrap() {
+        let mut reader = Reader::open(File::open(path).unwrap()).unwrap();
+        while let Some(frame) = reader.next_frame().unwrap() {
+            let told = Told::read(frame.kind, &frame.payload).unwrap();
+            outcomes.extend((frame.kind == Kind::Ended).then_some(told.outcome));
+        }
+    }
+    assert_eq!(outcomes, [Some("abandoned".to_owned())]);
+}

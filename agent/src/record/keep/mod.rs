@@ -6,9 +6,9 @@
 //!
 //! The segment that is written is never touched. Nothing is deleted before what takes its place is
 //! durable: the plain file after the packed one was read back and recorded, a packed one after the
-//! store confirmed it (where there is one) and the deletion is recorded. Failures are told once per
-//! change, counted, and tried again for ever; traffic does not wait for any of this.
+//! store confirmed it and the deletion is recorded. Failures are tried again for ever.
 
+mod ageing;
 mod disk;
 mod metrics;
 mod notice;
@@ -22,6 +22,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::{Mutex, Notify, oneshot};
 
+use self::ageing::Clock;
 use self::disk::{Content, Disk, Real};
 use self::metrics::Reason;
 use self::notice::{Told, WAIT_FIRST, jittered};
@@ -88,6 +89,7 @@ pub struct Keeper {
     reserve_bytes: u64,
     disk: Arc<dyn Disk>,
     metrics: Metrics,
+    clock: Clock,
     /// Packing and deleting take turns.
     files: Mutex<()>,
     packed: Notify,
@@ -141,6 +143,7 @@ impl Keeper {
             disk,
             metrics: recorder.metrics().keep.clone(),
             recorder,
+            clock: Clock::begin(),
             files: Mutex::default(),
             packed: Notify::new(),
         })
@@ -256,7 +259,6 @@ impl Keeper {
         Ok(())
     }
 
-    /// In a thread of its own, which the scheduler puts behind all others.
     async fn pack_one(&self, number: u64) -> Result<(PathBuf, Content), KeepError> {
         let (done, outcome) = oneshot::channel();
         let packer = self.packer.clone();
@@ -290,7 +292,7 @@ impl Keeper {
     fn tell_backlog(&self, shipper: &Shipper) -> Result<(), KeepError> {
         let mut left = self.closed()?;
         left.retain(|segment| !shipper.is_shipped(segment.number));
-        let looked: Vec<(u64, Duration)> = left.iter().filter_map(look).collect();
+        let looked: Vec<(u64, Duration)> = left.iter().filter_map(|it| self.measure(it)).collect();
         let bytes = looked.iter().map(|(bytes, _age)| bytes).sum::<u64>();
         let oldest = looked.iter().map(|(_bytes, age)| *age).max();
         self.metrics.backlog.set(gauge(left.len()));
@@ -353,7 +355,7 @@ impl Keeper {
     }
 
     fn look(&self, segment: &SegmentFile) -> Option<Closed> {
-        let (bytes, age) = look(segment)?;
+        let (bytes, age) = self.measure(segment)?;
         let shipper = self.shipper.as_ref();
         Some(Closed {
             number: segment.number,
@@ -361,6 +363,13 @@ impl Keeper {
             age,
             shipped: shipper.is_some_and(|it| it.is_shipped(segment.number)),
         })
+    }
+
+    /// Bytes, and the time since it was closed.
+    fn measure(&self, segment: &SegmentFile) -> Option<(u64, Duration)> {
+        let metadata = segment.path.metadata().ok()?;
+        let age = ageing::age(metadata.modified().ok()?, self.clock.now());
+        Some((metadata.len(), age))
     }
 
     fn open_bytes(&self) -> u64 {
@@ -376,13 +385,6 @@ impl Keeper {
         let text = || format!("segments {first} to {last} could be deleted if they were shipped");
         (free < self.reserve_bytes).then(text)
     }
-}
-
-/// Bytes, and the time since it was closed.
-fn look(segment: &SegmentFile) -> Option<(u64, Duration)> {
-    let metadata = segment.path.metadata().ok()?;
-    let age = metadata.modified().ok()?.elapsed().unwrap_or_default();
-    Some((metadata.len(), age))
 }
 
 fn host() -> String {

@@ -14,6 +14,7 @@ use crate::record::format::{
     LENGTH_BYTES, MAGIC, Packing, SIGNATURE_BYTES, VERSION, parse_file_name, v1,
 };
 
+pub(super) use source::open_file;
 pub use source::{Identities, SegmentFile, SourceError, list, open};
 
 /// Why a segment cannot be read on.

@@ -1,8 +1,9 @@
 //! Segments as files: plain, compressed, encrypted.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, Read};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use age::Identity;
@@ -125,12 +126,12 @@ pub fn open(
         path: segment.path.clone(),
         source,
     };
-    let file = BufReader::new(File::open(&segment.path).map_err(failed)?);
+    let file = BufReader::new(open_file(&segment.path).map_err(failed)?);
     match segment.packing {
         Packing::Plain => Ok(Box::new(file)),
         Packing::Zstd => {
             let decoder = zstd::Decoder::with_buffer(file).map_err(failed)?;
-            Ok(Box::new(BufReader::new(decoder)))
+            Ok(Box::new(BufReader::new(Bounded::new(decoder))))
         }
         Packing::Age => {
             let path = || segment.path.clone();
@@ -140,7 +141,78 @@ pub fn open(
             let stream = decryptor.decrypt(keys);
             let stream = stream.map_err(|_error| SourceError::Encrypted { path: path() })?;
             let decoder = zstd::Decoder::new(stream).map_err(failed)?;
-            Ok(Box::new(BufReader::new(decoder)))
+            Ok(Box::new(BufReader::new(Bounded::new(decoder))))
         }
+    }
+}
+
+/// Opens a regular file, through a link too. Of a pipe or a device, which a recording that somebody
+/// hands in may hold, there is no end to wait for.
+pub(in crate::record) fn open_file(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    let options = options.read(true).custom_flags(libc::O_NONBLOCK);
+    let file = options.open(path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::other("it is not a regular file")),
+    }
+}
+
+/// Of one segment, unpacked: above what `segment_bytes_max` can be, and the batch that is written
+/// when it is reached.
+const UNPACKED_BYTES_MAX: u64 = if cfg!(test) { 64 << 20 } else { 5 << 30 };
+
+/// Fails past what a segment can be: some kilobytes of zstd unpack to more than any disk holds.
+struct Bounded<R> {
+    input: R,
+    left: u64,
+}
+
+impl<R: Read> Bounded<R> {
+    const fn new(input: R) -> Self {
+        Self {
+            input,
+            left: UNPACKED_BYTES_MAX,
+        }
+    }
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.input.read(buffer)?;
+        self.left = self
+            .left
+            .checked_sub(read as u64)
+            .ok_or_else(|| io::Error::other("it unpacks to more than any segment has"))?;
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_unpacks_without_end_is_not_read_to_its_end() {
+        let read = |bytes: u64, left| {
+            let input = io::repeat(0).take(bytes);
+            io::copy(&mut Bounded { input, left }, &mut io::sink())
+        };
+        assert_eq!(read(100_000, 100_000).unwrap(), 100_000);
+        let error = read(100_001, 100_000).unwrap_err();
+        assert_eq!(error.to_string(), "it unpacks to more than any segment has");
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("0000000000000001.sfr.zst");
+        let mut bomb = zstd::Encoder::new(File::create(&path).unwrap(), 1).unwrap();
+        let zeros = io::repeat(0).take(UNPACKED_BYTES_MAX + 1);
+        io::copy(&mut BufReader::with_capacity(1 << 20, zeros), &mut bomb).unwrap();
+        bomb.finish().unwrap();
+        let segment = SegmentFile {
+            number: 1,
+            packing: Packing::Zstd,
+            path,
+        };
+        let mut input = open(&segment, &Identities::default()).unwrap();
+        io::copy(&mut input, &mut io::sink()).unwrap_err();
     }
 }

@@ -129,9 +129,18 @@ fn metrics_have_their_names() {
             "snowfence_record_free_bytes",
             "snowfence_record_gaps_total",
             "snowfence_record_lost_total",
+            "snowfence_record_packed_total",
+            "snowfence_record_pruned_total",
             "snowfence_record_refused_total",
+            "snowfence_record_ship_backlog",
+            "snowfence_record_ship_backlog_bytes",
+            "snowfence_record_ship_backlog_seconds",
+            "snowfence_record_ship_last_success_seconds",
+            "snowfence_record_shipped_bytes_total",
+            "snowfence_record_shipped_total",
             "snowfence_record_sync_seconds",
             "snowfence_record_torn_bytes_total",
+            "snowfence_record_unpacked",
             "snowfence_record_writable",
         ]
     );

@@ -1,6 +1,6 @@
 //! The files of a recording, each walked on whichever core is free.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read as _};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use super::report::Head;
 use super::walk::{Expected, walk};
 use crate::record::checkpoint::HostId;
 use crate::record::format::{Packing, parse_file_name};
-use crate::record::read::{Identities, SegmentFile, SourceError, open};
+use crate::record::read::{Identities, SegmentFile, SourceError, open, open_file};
 
 /// Read at once when a file is hashed.
 const PIECE_BYTES: usize = 256 << 10;
@@ -128,7 +128,7 @@ fn item(file: &SegmentFile, identities: &Identities, expected: Expected) -> Item
 
 /// Size and digest of a file.
 fn sha256(path: &Path) -> io::Result<(u64, String)> {
-    let mut file = File::open(path)?;
+    let mut file = open_file(path)?;
     let (mut context, mut length) = (Context::new(&SHA256), 0);
     let mut piece = vec![0; PIECE_BYTES];
     loop {

@@ -10,6 +10,9 @@ use crate::record::format::Kind;
 const STATEMENTS_MAX: usize = 1 << 16;
 /// Read of the reason of a gap.
 const REASON_CHARS_MAX: usize = 200;
+/// More than the name of any segment: what is longer names none, and costs memory.
+const FILE_BYTES_MAX: usize = 64;
+const SHA256_DIGITS: usize = 64;
 
 /// One such frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,9 +60,12 @@ impl Statement {
             Kind::Archived => {
                 let fields = fields();
                 Some(Self::Archived {
-                    file: fields.file?,
+                    file: fields.file.filter(|it| it.len() <= FILE_BYTES_MAX)?,
                     bytes: fields.bytes?,
-                    sha256: fields.sha256?.to_ascii_lowercase(),
+                    sha256: fields
+                        .sha256
+                        .filter(|it| it.len() == SHA256_DIGITS)?
+                        .to_ascii_lowercase(),
                 })
             }
             Kind::Decided
@@ -93,5 +99,24 @@ impl Statements {
     pub(super) fn iter(&self) -> impl Iterator<Item = (usize, u64, &Statement)> {
         let all = self.0.iter();
         all.map(|(run, offset, statement)| (run.saturating_sub(1), *offset, statement))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_names_no_file_is_not_kept() {
+        let digest = "A".repeat(SHA256_DIGITS);
+        let read = |file: &str, sha256: &str| {
+            let says = serde_json::json!({"file": file, "bytes": 1, "sha256": sha256});
+            Statement::read(Kind::Archived, says.to_string().as_bytes())
+        };
+        assert!(read("0000000000000001.sfr.zst.age", &digest).is_some());
+        assert_eq!(read(&"x".repeat(1 << 20), &digest), None);
+        let file = "0000000000000001.sfr.zst";
+        assert_eq!(read(file, &"a".repeat(1 << 20)), None);
+        assert_eq!(read(file, "a"), None);
     }
 }

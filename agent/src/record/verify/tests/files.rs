@@ -1,7 +1,7 @@
 //! Files in every packing, and what the recorder itself writes.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -225,4 +225,36 @@ async fn what_the_recorder_writes_is_proven() {
     assert_eq!((report.proven.entries, report.unproven.frames), (100, 0));
     assert!(report.segments > 4, "{}", report.segments);
     assert_eq!(check(&config.dir).unwrap().segments, report.segments);
+}
+
+#[test]
+fn what_is_no_file_is_not_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = HostKey::generate().unwrap();
+    let segments = recording(&key);
+    write(dir.path(), &plain(&segments[..1]));
+    let path = |number, packing| dir.path().join(file_name(number, packing));
+    let mode = nix::sys::stat::Mode::S_IRUSR;
+    for packing in [Packing::Plain, Packing::Zstd] {
+        nix::unistd::mkfifo(&path(2, packing), mode).unwrap();
+    }
+    std::os::unix::fs::symlink("/dev/zero", path(3, Packing::Plain)).unwrap();
+    let report = verify(dir.path(), key.id(), &Identities::default(), None).unwrap();
+    let is_unreadable = |it: &Finding| matches!(it, Finding::Unreadable { .. });
+    let found = findings(&report);
+    assert_eq!(found.iter().filter(|it| is_unreadable(it)).count(), 2);
+    assert_eq!(report.proven.frames, 10);
+}
+
+#[test]
+fn damage_without_end_is_not_searched_to_its_end() {
+    let key = HostKey::generate().unwrap();
+    let mut bytes = recording(&key).swap_remove(0).bytes;
+    let from = bytes.len() as u64;
+    bytes.extend_from_slice(&[0; 9]);
+    let endless = bytes.as_slice().chain(std::io::repeat(0).take(3 << 19));
+    let report = crate::record::verify::segment(endless, 1, key.id());
+    let is_left = |it: &Finding| matches!(it, Finding::Unsearched { .. });
+    assert!(findings(&report).iter().any(is_left));
+    assert_eq!(report.bytes, from + 9 + (3 << 19));
 }
