@@ -313,7 +313,7 @@ fn what_happened_is_in_the_recording_in_its_order() {
             .collect::<Vec<_>>()
     };
     assert_eq!(sessions(Kind::Opened), sessions(Kind::Closed));
-    agent::record::read::verify(&access.bench.daemon.files().record).unwrap();
+    agent::record::verify::check(&access.bench.daemon.files().record).unwrap();
 }
 
 /// A session that is open after it is to be closed.

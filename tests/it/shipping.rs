@@ -8,7 +8,6 @@ use std::time::Duration;
 use age::secrecy::ExposeSecret as _;
 use agent::record::format::Kind;
 use agent::record::read::{Identities, Reader, list, open};
-use tests::cgroup::Place;
 use tests::process::Process;
 use tests::{Environment, layout, wait};
 
@@ -44,7 +43,7 @@ impl Store {
         fs::create_dir_all(root.join("bucket")).unwrap();
         let host = environment.addresses().storage();
         let mut process = environment
-            .client(Place::Free, &binary)
+            .outside(&binary)
             .args(["--host", &host.to_string(), "--port", "8014"])
             .args(["--access-key", KEY, "--secret-key", SECRET])
             .arg(&root)
