@@ -1,5 +1,5 @@
 //! What a durable decision costs, beside what the disk takes for a sync anyway; and how fast a
-//! recording is verified, beside hashing the same bytes.
+//! recording is verified, packed and exported, beside hashing the same bytes.
 //!
 //! `cargo xtask bench record` runs this. Arguments: the directory to record below, which decides the
 //! disk, and how many MiB are recorded to be verified.
@@ -16,10 +16,15 @@ use std::time::Duration;
 use agent::config::{Durability, Literals, Record};
 use agent::identity::{Principal, Workload};
 use agent::policy::{Mode, Permit, PolicySet, Question, Usage, Verdict, evaluate};
+use agent::record::export::{Exporter, Filter, Format};
+use agent::record::format::Packing;
+use agent::record::keep::Keeper;
 use agent::record::key::{public_path, read_public};
-use agent::record::read::{Identities, list};
+use agent::record::read::{Identities, SegmentFile, list};
 use agent::record::verify::verify;
+use agent::record::walk::{Step, Walk};
 use agent::record::{Decided, Ending, Opening, Outcome, Recorder};
+use agent::shutdown::channel;
 use agent::snowflake::{Operation, Query, RequestId};
 use agent::sql::{Analyst, Context, Facts, SessionState};
 use anyhow::{Context as _, Result, bail, ensure};
@@ -49,7 +54,7 @@ fn main() -> Result<()> {
     let facts = facts(&runtime)?;
     commits(&runtime, dir.path(), &facts)?;
     println!();
-    verifies(&runtime, dir.path(), mib, &facts)
+    reads(&runtime, dir.path(), mib, &facts)
 }
 
 /// Decisions with group commit, beside one append and sync after the other.
@@ -138,26 +143,17 @@ async fn decide(
     Ok(times)
 }
 
-/// A recording of so many MiB, plain and compressed.
-fn verifies(runtime: &Runtime, dir: &Path, mib: u64, facts: &Arc<Facts>) -> Result<()> {
+/// A recording of so many MiB: verified, packed as the daemon packs it, and exported.
+fn reads(runtime: &Runtime, dir: &Path, mib: u64, facts: &Arc<Facts>) -> Result<()> {
     let config = config(&dir.join("verify"));
     let recorder = Recorder::open(&config)?;
     let frames = runtime.block_on(fill(&recorder, &config.dir, mib << 20, facts))?;
     drop(recorder);
-    let packed = dir.join("packed");
-    fs::create_dir(&packed)?;
-    for segment in list(&config.dir)? {
-        let name = segment.path.file_name().context("no name")?;
-        let name = format!("{}.zst", name.to_string_lossy());
-        let output = File::create(packed.join(name))?;
-        zstd::stream::copy_encode(File::open(&segment.path)?, output, 3)?;
-    }
     let bytes = size(&config.dir)?;
     let frame = usize::try_from(bytes / frames)?;
     println!(
-        "{} MB of segments, {frame} bytes a frame, {} MB as zstd",
-        bytes / 1_000_000,
-        size(&packed)? / 1_000_000
+        "{} MB of segments, {frame} bytes a frame",
+        bytes / 1_000_000
     );
     let alone = hash(frame);
     let line = |name: &str, rate: f64| {
@@ -165,26 +161,82 @@ fn verifies(runtime: &Runtime, dir: &Path, mib: u64, facts: &Arc<Facts>) -> Resu
     };
     line("BLAKE3 alone, frame by frame, one core", alone);
     line("BLAKE3 alone, 1 MiB at a time, one core", hash(1 << 20));
-    let host = read_public(&public_path(&config.key_file))?;
     let segment = list(&config.dir)?
         .into_iter()
         .next()
         .context("no segment")?;
-    for (name, path) in [
-        ("verify, one segment, plain, one core", &segment.path),
-        ("verify, all, plain, all cores", &config.dir),
-        ("verify, all, zstd, all cores", &packed),
+    let one = "verify, one segment, plain, one core";
+    line(one, proves(&segment.path, &config)?);
+    line(
+        "verify, all, plain, all cores",
+        proves(&config.dir, &config)?,
+    );
+    let start = Instant::now();
+    runtime.block_on(pack(&config))?;
+    let rate = count(usize::try_from(bytes)?) / 1e6 / start.elapsed().as_secs_f64();
+    line("pack: zstd, read back, sync; one core", rate);
+    let packed = count(usize::try_from(size(&config.dir)?)?);
+    println!("packed {:.1} to 1", count(usize::try_from(bytes)?) / packed);
+    line(
+        "verify, all, zstd, all cores",
+        proves(&config.dir, &config)?,
+    );
+    for (name, format) in [
+        ("export, zstd, JSON lines, one core", Format::Jsonl),
+        ("export, zstd, OCSF, one core", Format::Ocsf),
     ] {
-        let mut best = 0_f64;
-        for _ in 0..VERIFIES {
-            let start = Instant::now();
-            let report = verify(path, host, &Identities::default(), None)?;
-            let seconds = start.elapsed().as_secs_f64();
-            ensure!(report.proven.frames > 0, "nothing was proven");
-            best = best.max(count(usize::try_from(report.bytes)?) / 1e6 / seconds);
-        }
-        line(name, best);
+        let start = Instant::now();
+        export(&config.dir, format)?;
+        let seconds = start.elapsed().as_secs_f64();
+        line(name, count(usize::try_from(bytes)?) / 1e6 / seconds);
     }
+    Ok(())
+}
+
+/// MB/s of a proof, the best of some.
+fn proves(path: &Path, config: &Record) -> Result<f64> {
+    let host = read_public(&public_path(&config.key_file))?;
+    let mut best = 0_f64;
+    for _ in 0..VERIFIES {
+        let start = Instant::now();
+        let report = verify(path, host, &Identities::default(), None)?;
+        let seconds = start.elapsed().as_secs_f64();
+        ensure!(report.proven.frames > 0, "nothing was proven");
+        best = best.max(count(usize::try_from(report.bytes)?) / 1e6 / seconds);
+    }
+    Ok(best)
+}
+
+/// Waits until the daemon's own keeper has packed every closed segment.
+async fn pack(config: &Record) -> Result<()> {
+    let recorder = Recorder::open(config)?;
+    let keeper = Keeper::open(config, recorder, None)?;
+    let (trigger, shutdown) = channel();
+    let keeping = tokio::spawn(keeper.run(shutdown));
+    let plain = |segments: Vec<SegmentFile>| {
+        let plain = segments.iter().filter(|it| it.packing == Packing::Plain);
+        plain.count()
+    };
+    // The one that is written stays.
+    while plain(list(&config.dir)?) > 1 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    trigger.start();
+    Ok(keeping.await?)
+}
+
+fn export(dir: &Path, format: Format) -> Result<()> {
+    let identities = Identities::default();
+    let mut exporter = Exporter::new(format, Filter::default());
+    let mut lines = Vec::new();
+    for step in Walk::new(dir, &identities)? {
+        match step {
+            Step::Frame(placed) => exporter.frame(&placed, &mut lines)?,
+            Step::Damage(damage) => bail!("segment {} is damaged", damage.segment),
+        }
+        lines.clear();
+    }
+    ensure!(exporter.lines() > 0, "nothing was exported");
     Ok(())
 }
 

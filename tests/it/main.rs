@@ -30,6 +30,8 @@ mod judged;
 #[cfg(test)]
 mod killed;
 #[cfg(test)]
+mod kills;
+#[cfg(test)]
 mod masked;
 #[cfg(test)]
 mod masked_chunks;

@@ -123,16 +123,35 @@ impl Daemon {
         Self::run(environment, &[])
     }
 
+    /// Does the same and does not wait until it is ready.
+    ///
+    /// # Errors
+    /// When the program cannot be started.
+    pub fn restart_unready(environment: &Environment) -> Result<Process> {
+        Self::spawn(environment, &[])
+    }
+
     fn run(environment: &Environment, variables: &[(&str, &OsStr)]) -> Result<Self> {
-        let files = Files::of(environment);
         let metrics = environment.addresses().metrics();
+        let mut process = Self::spawn(environment, variables)?;
+        // The daemon serves its metrics last, when the programs are attached.
+        process.wait_until(START_LIMIT, || get(metrics, "/metrics").is_ok())?;
+        Ok(Self {
+            process,
+            metrics,
+            files: Files::of(environment),
+        })
+    }
+
+    fn spawn(environment: &Environment, variables: &[(&str, &OsStr)]) -> Result<Process> {
+        let files = Files::of(environment);
         let binary = layout::snowfence();
         ensure!(
             binary.exists(),
             "there is no {}: build the daemon first",
             binary.display()
         );
-        let mut process = environment
+        environment
             .client(Place::Daemon, &binary)
             .env("RUST_BACKTRACE", "1")
             // For whoever looks for a fault: everything the daemon can say.
@@ -144,14 +163,7 @@ impl Daemon {
             .arg("--config")
             .arg(&files.config)
             .envs(variables)
-            .start("daemon")?;
-        // The daemon serves its metrics last, when the programs are attached.
-        process.wait_until(START_LIMIT, || get(metrics, "/metrics").is_ok())?;
-        Ok(Self {
-            process,
-            metrics,
-            files,
-        })
+            .start("daemon")
     }
 
     /// Puts the daemon's authority where a Python environment looks, with the command that an

@@ -47,6 +47,11 @@ pub fn regardless<T>(
     }
 }
 
+/// Lets a time pass in which a test wants whatever happens to happen.
+pub fn pass(time: Duration) {
+    thread::sleep(time);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
