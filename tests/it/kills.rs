@@ -44,7 +44,7 @@ def load(number):
                 assert cursor.execute(text).fetchall() == [(number,)]
                 answered[number] += 1
         except snowflake.connector.errors.Error:
-            time.sleep(0.02)
+            threading.Event().wait(0.02)
         finally:
             if connection and ended.exists():
                 connection.close()
