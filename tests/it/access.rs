@@ -231,6 +231,30 @@ fn a_grant_begins_with_a_statement_and_not_with_a_session_that_is_open() {
     assert_eq!(grants[0]["state"], "active");
 }
 
+/// An event in a line; nothing of other frames.
+fn event(frame: &tests::record::Frame) -> Option<String> {
+    let it = &frame.payload;
+    match frame.kind {
+        Kind::Decided
+        | Kind::Ended
+        | Kind::Canary
+        | Kind::Gap
+        | Kind::Checkpoint
+        | Kind::Carried
+        | Kind::Archived
+        | Kind::Pruned => None,
+        Kind::Opened => Some(format!(
+            "opened {} {}",
+            it["account"], it["caller"]["workload"]
+        )),
+        Kind::Closed => Some(format!("closed {}", it["reason"])),
+        Kind::Ask | Kind::Grant => Some(format!("{} {}", it["event"], it["uid"])),
+        Kind::Vote => Some(format!("{} {}", it["event"], it["vote"]["uid"])),
+        Kind::Policy => Some(format!("policies {}", it["outcome"])),
+        Kind::Operator => Some(format!("{} {} {}", it["action"], it["uid"], it["outcome"])),
+    }
+}
+
 /// What people asked and decided, with the sessions and the policies around it, as an auditor finds
 /// it. Values are the client's session, the ask and the grant.
 #[test]
@@ -259,28 +283,7 @@ fn what_happened_is_in_the_recording_in_its_order() {
     assert!(access.bench.daemon.process().stop().unwrap().success());
 
     let frames = tests::record::frames(&access.bench.daemon.files().record).unwrap();
-    let told = frames.iter().filter_map(|frame| {
-        let it = &frame.payload;
-        match frame.kind {
-            Kind::Decided
-            | Kind::Ended
-            | Kind::Canary
-            | Kind::Gap
-            | Kind::Checkpoint
-            | Kind::Carried
-            | Kind::Archived
-            | Kind::Pruned => None,
-            Kind::Opened => Some(format!(
-                "opened {} {}",
-                it["account"], it["caller"]["workload"]
-            )),
-            Kind::Closed => Some(format!("closed {}", it["reason"])),
-            Kind::Ask | Kind::Grant => Some(format!("{} {}", it["event"], it["uid"])),
-            Kind::Vote => Some(format!("{} {}", it["event"], it["vote"]["uid"])),
-            Kind::Policy => Some(format!("policies {}", it["outcome"])),
-            Kind::Operator => Some(format!("{} {} {}", it["action"], it["uid"], it["outcome"])),
-        }
-    });
+    let told = frames.iter().filter_map(event);
     let told: Vec<String> = told.map(|it| it.replace('"', "")).collect();
     assert_eq!(
         told,
