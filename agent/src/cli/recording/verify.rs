@@ -21,7 +21,7 @@ const PLACES_MAX: usize = 20;
 
 /// Proves offline that a recording is as the host wrote it, or says where it is not.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit status: 0 all of it is proven, 1 something is wrong, 2 wrong usage.")]
+#[command(after_help = "Exit status: 0 nothing is wrong, 1 something is wrong, 2 wrong usage.")]
 pub(in crate::cli) struct Verify {
     /// The directory of a recording, or one segment.
     path: PathBuf,
@@ -85,9 +85,10 @@ fn read_head(text: &str) -> Result<Head> {
 fn print(report: &Report, has_head: bool, output: &mut Output<'_>) -> Result<()> {
     let row = |name: &str, value: String| vec![name.to_owned(), value];
     let (proven, unproven, broken) = (report.proven, report.unproven, report.broken);
-    let verdict = match report.is_proven() {
-        true => output.paint(Tone::Good, "as the host wrote it"),
-        false => output.paint(Tone::Bad, "NOT AS THE HOST WROTE IT"),
+    let verdict = match (report.is_proven(), unproven.frames) {
+        (true, 0) => output.paint(Tone::Good, "as the host wrote it"),
+        (true, _) => "as the host wrote it, as far as it is signed".to_owned(),
+        (false, _) => output.paint(Tone::Bad, "NOT AS THE HOST WROTE IT"),
     };
     let up_to = report.up_to.as_ref();
     let up_to = up_to.map_or_else(String::new, |near| format!(", up to {near}"));

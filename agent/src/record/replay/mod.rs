@@ -1,6 +1,6 @@
 //! A recorded session as a film: frames become scenes.
 //!
-//! Pure: [`find`] and [`Film`] take steps of a [`super::walk::Walk`] from wherever they come. A session
+//! Pure: [`find()`] and [`Film`] take steps of a [`super::walk::Walk`] from wherever they come. A session
 //! is known by its id, which daemons before version 2 of the format gave again after a restart: each
 //! use of an id is a session of its own here, told apart by its opening, or by who used it.
 

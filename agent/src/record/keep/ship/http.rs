@@ -23,7 +23,7 @@ use tokio_rustls::TlsConnector;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A part of 8 MiB over 1 Mbit/s takes 67 s.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
-/// Answers are what was asked for, [`super::remote::PART_BYTES`] at most, or short XML.
+/// Answers are what was asked for, a part of an upload at most, or short XML.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
 /// Names under which clouds give instance metadata, on links that never leave the machine.
 const METADATA_HOSTS: [&str; 2] = ["metadata.google.internal", "metadata"];
