@@ -176,6 +176,27 @@ impl Kind {
         Self::ALL.into_iter().find(|kind| kind.to_byte() == byte)
     }
 
+    /// True if the frame's number is its entry's or its own; false if it is the one that the next
+    /// entry will have.
+    #[must_use]
+    pub const fn uses_number(self) -> bool {
+        match self {
+            Self::Gap | Self::Checkpoint | Self::Carried => false,
+            Self::Decided
+            | Self::Ended
+            | Self::Opened
+            | Self::Closed
+            | Self::Ask
+            | Self::Vote
+            | Self::Grant
+            | Self::Policy
+            | Self::Operator
+            | Self::Canary
+            | Self::Archived
+            | Self::Pruned => true,
+        }
+    }
+
     /// The word in listings and exports.
     #[must_use]
     pub const fn name(self) -> &'static str {

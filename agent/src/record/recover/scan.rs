@@ -40,21 +40,8 @@ impl Scanned {
     }
 
     fn take(&mut self, frame: &Frame) {
-        let next = match frame.kind {
-            Kind::Gap | Kind::Checkpoint | Kind::Carried | Kind::Archived | Kind::Pruned => {
-                frame.entry
-            }
-            Kind::Decided
-            | Kind::Ended
-            | Kind::Opened
-            | Kind::Closed
-            | Kind::Ask
-            | Kind::Vote
-            | Kind::Grant
-            | Kind::Policy
-            | Kind::Operator
-            | Kind::Canary => frame.entry.saturating_add(1),
-        };
+        let used = u64::from(frame.kind.uses_number());
+        let next = frame.entry.saturating_add(used);
         self.next_entry = self.next_entry.max(next);
         self.unsigned += 1;
         self.sealed = false;

@@ -33,8 +33,10 @@ impl Use {
             | Kind::Grant
             | Kind::Policy
             | Kind::Operator
-            | Kind::Canary => Some(Self::Own),
-            Kind::Gap | Kind::Checkpoint | Kind::Carried | Kind::Archived | Kind::Pruned => None,
+            | Kind::Canary
+            | Kind::Archived
+            | Kind::Pruned => Some(Self::Own),
+            Kind::Gap | Kind::Checkpoint | Kind::Carried => None,
         }
     }
 

@@ -50,6 +50,7 @@ fn archived(segment: &mut Segment, number: u64, packing: Packing, bytes: &[u8]) 
     });
     let next_entry = segment.next_entry;
     segment.says(Kind::Archived, next_entry, &says.to_string());
+    segment.next_entry += 1;
 }
 
 /// A recording whose first segment is encrypted, its second compressed, and whose fourth says so.
